@@ -1,0 +1,126 @@
+"""The policy table: findings in, verdict out; no disk, clock or process.
+
+All rows are evaluated. The severest decision wins; the lowest-numbered row that gives it names
+the reason. Adding a match or raising a score never unblocks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protech.types import (
+    Decision,
+    Findings,
+    Match,
+    MatchKind,
+    OperatingPoint,
+    Reason,
+    Scores,
+    Verdict,
+)
+
+POLICY_VERSION = 1
+
+PDQ_RADIUS_BITS = 31
+"""PDQ's published match radius. Source: ThreatExchange, hashing/hashing.pdf, section 4."""
+
+PDQ_QUALITY_FLOOR = 50
+"""Below this quality a PDQ hash says too little to match. Source: the same, section 3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """What an application or its user chooses; the rest of the table is fixed."""
+
+    name: str
+    unsure: Decision
+    unscannable: Decision
+    is_adult_filter_on: bool = False
+
+
+GUARD = PolicySettings(name="guard", unsure=Decision.BLOCK, unscannable=Decision.BLOCK)
+TRIAGE = PolicySettings(name="triage", unsure=Decision.REVIEW, unscannable=Decision.REVIEW)
+MESSAGING = PolicySettings(name="messaging", unsure=Decision.REVIEW, unscannable=Decision.REVIEW)
+
+Row = tuple[int, Decision, Reason]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The table under one choice of settings and one operating point of the models.
+
+    ``point`` is None where no model is loaded; the rows about scores are then silent.
+    """
+
+    settings: PolicySettings
+    point: OperatingPoint | None = None
+
+    @property
+    def version(self) -> str:
+        """Name, table version and choices, as verdicts and rows print it."""
+        point = self.point.name if self.point else "no-models"
+        adult = "+adult_filter" if self.settings.is_adult_filter_on else ""
+        return f"{self.settings.name}-{POLICY_VERSION}/{point}{adult}"
+
+    def decide(self, findings: Findings) -> Verdict:
+        """Return the severest row that applies, the lowest-numbered of its decision."""
+        rule, decision, reason = min(
+            self._rows(findings), key=lambda row: (-row[1].severity, row[0])
+        )
+        return Verdict(
+            decision=decision, reason=reason, rule=rule, policy=self.version, findings=findings
+        )
+
+    def _rows(self, findings: Findings) -> Iterator[Row]:
+        listed = [match for match in findings.matches if not match.is_known_good]
+        if has_exact_match(listed):
+            yield 1, Decision.BLOCK, Reason.KNOWN
+        if any(_resembles(match) for match in listed):
+            yield 2, Decision.BLOCK, Reason.RESEMBLES
+        for frame in findings.frames:
+            if frame.scores is not None:
+                yield from self._score_rows(frame.scores)
+        if findings.is_listed_address:
+            yield 6, Decision.BLOCK, Reason.LISTED_ADDRESS
+        if findings.unscannable is not None:
+            yield 7, self.settings.unscannable, Reason.UNSCANNABLE
+        is_good = any(match.is_known_good for match in findings.matches)
+        yield 8, Decision.ALLOW, Reason.KNOWN_GOOD if is_good else Reason.NONE
+
+    def _score_rows(self, scores: Scores) -> Iterator[Row]:
+        point = self.point
+        if point is None or scores.explicit is None or scores.explicit < point.explicit:
+            return
+        judged = [p.apparent_minor for p in scores.persons if p.apparent_minor is not None]
+        if any(score >= point.apparent_minor for score in judged):
+            yield 3, Decision.BLOCK, Reason.CLASSIFIED
+        if self.settings.is_adult_filter_on:
+            yield 4, Decision.BLOCK, Reason.ADULT_FILTER
+        adults = sum(score <= point.clearly_adult for score in judged)
+        if not scores.persons or adults < len(scores.persons):
+            yield 5, self.settings.unsure, Reason.UNSURE
+
+
+def has_exact_match(matches: list[Match]) -> bool:
+    """Return whether some list holds the SHA-256, or MD5 and SHA-1 together (row 1)."""
+    by_list: dict[tuple[str, int], set[MatchKind]] = {}
+    for match in matches:
+        by_list.setdefault((match.source.name, match.source.version), set()).add(match.kind)
+    return any(
+        MatchKind.SHA256 in kinds or {MatchKind.MD5, MatchKind.SHA1} <= kinds
+        for kinds in by_list.values()
+    )
+
+
+def _resembles(match: Match) -> bool:
+    match match.kind:
+        case MatchKind.MD5 | MatchKind.SHA1 | MatchKind.VPDQ:
+            return True
+        case MatchKind.PDQ:
+            return (
+                match.distance_bits is not None
+                and match.distance_bits <= PDQ_RADIUS_BITS
+                and match.quality is not None
+                and match.quality >= PDQ_QUALITY_FLOOR
+            )
+        case _:
+            return False
