@@ -1,0 +1,83 @@
+"""Make requirements/all.txt and requirements/guard.txt from pyproject.toml; see `dev.py lock`.
+
+Pins that still fit stay as they are; `--upgrade` takes the newest of everything. The locks hold
+names, versions and digests, and no address to fetch from. `guard` is what `dev.py run`
+installs: a subset of `all` with the same pins.
+"""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {"all": ("guard", "build", "dev"), "guard": ("guard", "build")}
+"""Each lock and the extras it holds, the larger first."""
+
+OPTIONS = (
+    "--universal",
+    "--fork-strategy=fewest",
+    "--python-version=3.12",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--annotation-style=line",
+    "--custom-compile-command=python3 dev.py lock",
+    "--quiet",
+)
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Return each line of a lock that pins a package, by the package's name and its markers."""
+    lines = [line.rstrip(" \\") for line in lock.splitlines() if "==" in line[:100]]
+    pinned = [line for line in lines if line[:1].isalnum()]
+    return {line.partition("==")[0] + line.partition(";")[2]: line for line in pinned}
+
+
+def faults(everything: str, guard: str) -> list[str]:
+    """Return what is wrong with the two locks, one sentence each; empty when they are good."""
+    found = []
+    known = pins(everything)
+    found += [
+        f"guard.txt pins {line}, all.txt {known.get(name)}"
+        for name, line in pins(guard).items()
+        if known.get(name) != line
+    ]
+    for name, text in (("all.txt", everything), ("guard.txt", guard)):
+        if "://" in text or "--index" in text or "--find-links" in text:
+            found.append(f"{name} names a place to fetch from")
+        if text.count("--hash=") < len(pins(text)):
+            found.append(f"{name} pins a package without a digest")
+    return found
+
+
+def compile_lock(uv: str, name: str, options: list[str]) -> None:
+    """Write one lock with uv, which keeps the pins that it finds in the file.
+
+    What builds Protech itself goes in too: it is installed without build isolation.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    command = [uv, "pip", "compile", *OPTIONS, *options]
+    command += [f"--extra={extra}" for extra in LOCKS[name]]
+    command += ["pyproject.toml", "-", f"--output-file=requirements/{name}.txt"]
+    builders = "\n".join(project["build-system"]["requires"])
+    subprocess.run(command, input=builders, cwd=ROOT, check=True, text=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Write both locks and check them; 0 when they are good."""
+    uv = shutil.which("uv") or shutil.which("uv", path=ROOT / ".venv/bin")
+    if uv is None:
+        sys.stderr.write("the locks are made with uv: `pip install uv`, then run this again\n")
+        return 2
+    everything, guard = (ROOT / f"requirements/{name}.txt" for name in ("all", "guard"))
+    compile_lock(uv, "all", arguments)
+    shutil.copy(everything, guard)
+    compile_lock(uv, "guard", [])
+    found = faults(everything.read_text(), guard.read_text())
+    sys.stderr.writelines(f"{fault}\n" for fault in found)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
