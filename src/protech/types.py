@@ -89,8 +89,8 @@ class Limits:
 class Media:
     """One item to judge: its bytes, or a readable file descriptor that the caller keeps open.
 
-    ``claims`` is what the item says or is used as (an ``<img>``, a name ending in .jpg); it never
-    chooses the decoder, it only makes an unknown type ``Unscannable`` instead of ``other``.
+    ``claims`` is what the item says or is used as (an ``<img>``, a name ending in .jpg); it
+    never chooses the decoder, it only makes an unknown type ``Unscannable``, not ``other``.
     """
 
     content: bytes | memoryview | None = field(default=None, repr=False)
@@ -162,7 +162,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRef:
-    """A known list as verdicts name it; ``version`` counts up, ``stale`` once it has expired."""
+    """A known list as verdicts name it; ``version`` counts up, ``stale`` once expired."""
 
     name: str
     version: int
@@ -173,8 +173,8 @@ class ListRef:
 class Match:
     """One entry of one list that the item met.
 
-    ``entry`` is the entry's own label, printed only for own lists; ``is_known_good`` marks a list
-    of harmless files. Distances are in bits of 256, percentages in [0, 100].
+    ``entry`` is the entry's own label, printed only for own lists; ``is_known_good`` marks a
+    list of harmless files. Distances are in bits of 256, percentages in [0, 100].
     """
 
     source: ListRef

@@ -1,7 +1,7 @@
 """The main path, from media to verdict, top to bottom.
 
-sniff -> digest -> exact lists --hit-------------------------------.
-           `-> sandboxed worker: decode, hash, score -> near lists -+-> Findings -> Policy -> Verdict
+sniff -> digest -> exact lists --hit-----------------------------.
+           `-> sandboxed worker: decode, hash, score -> near list -+-> Findings -> Policy
 """
 
 import os
@@ -13,10 +13,11 @@ from typing import Protocol, Self
 
 from protech.lists.store import open_list
 from protech.models.registry import open_models
+from protech.salus.pool import Pool
+
 from protech.salus.cache import Key, VerdictCache
 from protech.salus.intake import Source, Watch, digests, head, opened
 from protech.salus.policy import TRIAGE, Policy, PolicySettings, has_exact_match
-from protech.salus.pool import Pool
 from protech.salus.sniff import MediaType, sniff
 from protech.types import (
     Digests,
@@ -61,7 +62,7 @@ class Measuring(Protocol):
 
 
 class Engine:
-    """Judges media against known lists and models; thread-safe, synchronous, no global state."""
+    """Judges media by known lists and models; thread-safe, synchronous, no global state."""
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class Engine:
             return self._unscannable(Unscannable.UNREADABLE, kind=claims or Kind.OTHER)
 
     def dimensions(self, source: Source) -> tuple[int, int] | None:
-        """Return width and height as displayed, in pixels, without decoding; None if unknown."""
+        """Return width and height as displayed, without decoding; None if unknown."""
         with opened(source) as media:
             measured = self._pool.header(media, sniff(head(media)))
         if measured.width_px is None or measured.height_px is None:

@@ -1,4 +1,4 @@
-"""Where an item comes from: bytes in memory or a file, opened read-only and watched for change."""
+"""Where an item comes from: bytes, or a file opened read-only and watched for change."""
 
 import os
 import stat

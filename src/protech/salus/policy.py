@@ -39,7 +39,9 @@ class PolicySettings:
 
 GUARD = PolicySettings(name="guard", unsure=Decision.BLOCK, unscannable=Decision.BLOCK)
 TRIAGE = PolicySettings(name="triage", unsure=Decision.REVIEW, unscannable=Decision.REVIEW)
-MESSAGING = PolicySettings(name="messaging", unsure=Decision.REVIEW, unscannable=Decision.REVIEW)
+MESSAGING = PolicySettings(
+    name="messaging", unsure=Decision.REVIEW, unscannable=Decision.REVIEW
+)
 
 Row = tuple[int, Decision, Reason]
 

@@ -1,4 +1,4 @@
-"""The verdict cache: bounded, keyed by what a verdict rests on, silent about passing trouble."""
+"""The verdict cache: bounded, keyed by what verdicts rest on, silent about passing trouble."""
 
 import pytest
 
