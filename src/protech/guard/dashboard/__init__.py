@@ -1,0 +1,1 @@
+"""The person's local page: what is hidden, what is protected, and the pause."""
