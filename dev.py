@@ -183,7 +183,7 @@ class Environment:
         if uv:
             command = [uv, "pip", "install", "--quiet", "--python", self.program("python")]
         else:
-            command = [self.program("python"), "-m", "pip", "install", "--quiet"]
+            command = [self.program("python"), "-m", "pip", "install", "-qq"]
             command.append("--disable-pip-version-check")
         run(command + list(what))
 

@@ -4,8 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "protech"
@@ -27,6 +31,8 @@ LOOSE_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?! \(#\d+\))")
 NOQA = re.compile(r"# noqa\b(?!: [A-Z]+\d+(, [A-Z]+\d+)*( -|  ?#) \w)")
 TYPE_IGNORE = re.compile(r"# type: ignore\b(?!\[[a-z-]+(, [a-z-]+)*\]( -|  ?#) \w)")
 MACHINE_PATH = re.compile(r"""["'\s`(=](/root/|/home/\w+/|/work/)""")
+
+DISTRIBUTIONS = packages_distributions()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -187,9 +193,53 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert matching_lines(MACHINE_PATH) == []
 
 
-def test_importing_the_engine_is_light() -> None:
+def test_what_is_imported_is_declared() -> None:
+    declared = {extra: declared_in(extra) for extra in ("base", "guard", "build", "dev")}
+    allowed = {
+        "src": declared["base"],
+        "src/protech/guard": declared["base"] | declared["guard"],
+        "src/protech/serve": declared["base"] | declared["guard"],
+        "tools": set().union(*declared.values()),
+        "tests": set().union(*declared.values()),
+    }
+    undeclared = {
+        f"{name_of(path)} {package}"
+        for path in python_files()
+        for package in imported_packages(path)
+        if package not in allowed[max(folder for folder in allowed if is_inside(path, folder))]
+    }
+    assert undeclared == set()
+
+
+def is_inside(path: Path, folder: str) -> bool:
+    return path.is_relative_to(ROOT / folder)
+
+
+def declared_in(extra: str) -> set[str]:
+    """Return the packages that pyproject.toml asks for, by their bare names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {"base": project["dependencies"], **project["optional-dependencies"]}
+    return {re.split(r"[^\w-]", requirement)[0].lower() for requirement in extras[extra]}
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Return the packages from elsewhere that a file imports, as their makers name them."""
+    roots = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.partition(".")[0])
+    return {
+        DISTRIBUTIONS.get(root, [root])[0].lower()
+        for root in roots - {"protech", "tests", "tools", "dev"} - sys.stdlib_module_names
+    }
+
+
+@pytest.mark.parametrize("module", ["protech.salus", "protech.salus.engine", "protech.cli"])
+def test_importing_the_engine_or_the_commands_is_light(module: str) -> None:
     heavy = "{'onnxruntime', 'av', 'mitmproxy', 'fastapi'}"
-    code = f"import sys, protech.salus; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    code = f"import sys, {module}; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=False, text=True
     )
