@@ -15,6 +15,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -78,9 +79,21 @@ class Place:
         """The exact Origin header."""
         return f"http://{self.host}"
 
-    def entry_url(self, token: str) -> str:
-        """Return the address that trades ``token`` for a session."""
-        return f"{self.origin}{ENTRY_PATH}?token={token}"
+    def publish(self, path: Path) -> None:
+        """Write the origin where the person's other commands find it, for them alone."""
+        written = path.with_suffix(".new")
+        written.touch(mode=0o600)
+        written.write_text(self.origin, encoding="ascii")
+        written.replace(path)
+
+
+def entry_url(published: Path, tokens: OneTimeTokens) -> str | None:
+    """Return an address that opens the page once; None where no page has been published."""
+    try:
+        origin = published.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    return f"{origin}{ENTRY_PATH}?token={tokens.mint()}"
 
 
 class Sessions:

@@ -26,6 +26,7 @@ from protech.serve.web import (
     checked_form,
     create_app,
     csrf_token,
+    entry_url,
     serve,
 )
 
@@ -206,6 +207,17 @@ def test_every_answer_carries_the_headers(page: Page) -> None:
     for answer in (page.ask("/"), page.ask("/", Cookie=cookie), page.ask("/no", Cookie=cookie)):
         headers = {name.lower(): value for name, value in answer[1].items()}
         assert ANSWER_HEADERS.items() <= headers.items()
+
+
+def test_published_place_gives_an_address_that_works_once(page: Page, tmp_path: Path) -> None:
+    published = tmp_path / "page"
+    assert entry_url(published, page.tokens) is None
+    page.place.publish(published)
+    assert published.stat().st_mode & 0o077 == 0
+    address = entry_url(published, page.tokens)
+    assert address is not None
+    path = address.removeprefix(page.place.origin)
+    assert [page.ask(path)[0], page.ask(path)[0]] == [HTTPStatus.OK, HTTPStatus.FORBIDDEN]
 
 
 def test_port_in_use_says_which_and_what_to_do(tmp_path: Path) -> None:

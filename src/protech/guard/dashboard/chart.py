@@ -42,6 +42,20 @@ class Chart:
     columns: tuple[Column, ...]
     ceiling: int
 
+    @property
+    def total(self) -> int:
+        """All counts drawn."""
+        return sum(column.total for column in self.columns)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons that occur, from the bottom of a bar to its top."""
+        return tuple(
+            reason
+            for reason in REASONS
+            if any(column.by_reason.get(reason) for column in self.columns)
+        )
+
 
 def chart(counts: Iterable[tuple[date, str, int]], *, today: date) -> Chart:
     """Return the last ``CHART_DAYS`` days of (day, reason, count) rows, empty days too."""

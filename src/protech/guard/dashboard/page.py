@@ -1,22 +1,25 @@
 """The page's routes: look, pause, resume, and a socket that says when to look again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.websockets import WebSocketDisconnect
 
-from protech.guard.dashboard.chart import REASONS
+from protech.guard import consent
+from protech.guard.dashboard.chart import CHART_DAYS
 from protech.guard.dashboard.view import View, look, state_of
-from protech.guard.help import HelpService
+from protech.guard.help import SERVICES
+from protech.guard.record import KEEP_DAYS, Count, day_of
 from protech.serve.languages import LANGUAGES, catalogue, preferred
 from protech.serve.web import checked_form, csrf_token
 
@@ -32,29 +35,14 @@ STATIC = {
 }
 
 
-class Pausing(Protocol):
-    """The person's pause."""
-
-    def paused_until(self, now: datetime) -> datetime | None:
-        """Return when the running pause ends, None without one."""
-
-    def pause(self, until: datetime) -> None:
-        """Pause until then."""
-
-    def resume(self) -> None:
-        """End a pause."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where the page's facts come from."""
 
     detector: Callable[[], Awaitable[Mapping[str, Any] | None]]
-    counts: Callable[[], Iterable[tuple[date, str, int]]]
-    consent: Pausing
-    services: Sequence[HelpService]
+    counts: Callable[[date], Iterable[Count]]
+    pause_file: Path
     listen: str
-    kept_days: int
 
 
 class Page:
@@ -89,9 +77,8 @@ class Page:
                 say=catalogue(spoken),
                 language=spoken,
                 languages=LANGUAGES,
-                reasons=REASONS,
                 pauses=PAUSES_MIN,
-                services=self._sources.services,
+                services=SERVICES,
                 csrf=csrf_token(request),
             )
         )
@@ -103,13 +90,13 @@ class Page:
         minutes = (await checked_form(request)).get("minutes", "")
         if minutes not in {str(length) for length in PAUSES_MIN}:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "That is not a length on the page.")
-        self._sources.consent.pause(self._now() + timedelta(minutes=int(minutes)))
+        consent.pause(self._sources.pause_file, now=self._now(), minutes=int(minutes))
         return RedirectResponse("/", status_code=HTTPStatus.SEE_OTHER)
 
     async def resume(self, request: Request) -> Response:
         """End the pause."""
         await checked_form(request)
-        self._sources.consent.resume()
+        consent.resume(self._sources.pause_file)
         return RedirectResponse("/", status_code=HTTPStatus.SEE_OTHER)
 
     async def live(self, websocket: WebSocket) -> None:
@@ -117,22 +104,28 @@ class Page:
         await websocket.accept()
         with suppress(WebSocketDisconnect):
             while True:
-                paused_until = self._sources.consent.paused_until(self._now())
+                paused_until = self._paused_until(self._now())
                 state = state_of(await self._sources.detector(), paused_until)
                 await websocket.send_text(state)
                 await asyncio.sleep(LIVE_EVERY_S)
 
     async def _look(self) -> View:
         now = self._now()
-        paused_until = self._sources.consent.paused_until(now)
+        today = day_of(now)
+        since = today - timedelta(days=CHART_DAYS - 1)
+        counts = await asyncio.to_thread(self._sources.counts, since)
         return look(
             await self._sources.detector(),
-            await asyncio.to_thread(self._sources.counts),
-            paused_until=paused_until.astimezone() if paused_until else None,
-            today=now.date(),
+            [(row.day, row.reason, row.count) for row in counts],
+            paused_until=self._paused_until(now),
+            today=today,
             listen=self._sources.listen,
-            kept_days=self._sources.kept_days,
+            kept_days=KEEP_DAYS,
         )
+
+    def _paused_until(self, now: datetime) -> datetime | None:
+        until = consent.paused_until(self._sources.pause_file, now=now)
+        return until.astimezone() if until else None
 
 
 def static(name: str) -> Response:

@@ -9,6 +9,14 @@ from protech.guard.dashboard.chart import Chart, chart
 
 State = Literal["on", "paused", "down"]
 
+_GAPS = {
+    (False, False): "no_protection",
+    (False, True): "no_list",
+    (True, False): "no_model",
+    (True, True): None,
+}
+"""The phrase for what is missing, by whether there is a list and whether there is a model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListShown:
@@ -75,13 +83,9 @@ def look(
 
 
 def _warnings(detector: Mapping[str, Any]) -> Iterable[str]:
-    match bool(detector["lists"]), bool(detector["models"]):
-        case False, False:
-            yield "no_protection"
-        case False, True:
-            yield "no_list"
-        case True, False:
-            yield "no_model"
+    gap = _GAPS[bool(detector["lists"]), bool(detector["models"])]
+    if gap is not None:
+        yield gap
     if any(item["stale"] for item in detector["lists"]):
         yield "stale"
     if not detector.get("sandboxed", False):

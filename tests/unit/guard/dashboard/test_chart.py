@@ -15,6 +15,7 @@ def test_days_without_rows_are_drawn_too() -> None:
     assert [column.day for column in drawn.columns][-1] == TODAY
     assert len(drawn.columns) == CHART_DAYS
     assert drawn.ceiling == 5
+    assert (drawn.total, drawn.reasons) == (0, ())
 
 
 def test_older_days_are_left_out() -> None:
