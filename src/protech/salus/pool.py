@@ -1,0 +1,241 @@
+"""Measure hostile media in sandboxed workers: a crash, a hang or a bomb costs that one item.
+
+Workers are started ahead, so that one is warm when another is lost. They are replaced after a
+number of items, for what one item might leave behind for the next.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from protech.errors import SandboxError
+from protech.salus.cage import Cage, Lost
+from protech.salus.sniff import MediaType
+from protech.salus.wire import Operation
+from protech.sandbox import LockState
+from protech.types import Limits, Measured, Media, Unscannable
+
+WORKER = (sys.executable, "-P", "-m", "protech.salus.worker")
+"""-P: the directory that the person stands in may be the seized disk, and Python would import
+from it."""
+ITEMS_PER_WORKER = 2000
+"""A start costs about a second of one processor; spread over this many items it is not felt."""
+START_S = 60.0
+"""How long a worker may take to load and lock itself, on a slow and busy machine."""
+START_ATTEMPTS = 4
+BACKOFF_S = 0.2
+"""Wait after the first failed start; it doubles with each further one."""
+
+INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""Workers are the parallelism; a thread pool in each would only fight for the processors."""
+
+
+class Pool:
+    """Workers behind one door; thread-safe, and as many items at once as ``workers``."""
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        limits: Limits,
+        models: Path | None,
+        spare: int = 1,
+        allow_unsandboxed: bool = False,
+        worker: Sequence[str] = WORKER,
+    ) -> None:
+        """Start ``workers`` and ``spare`` processes and wait for the first to be ready.
+
+        Args:
+            workers: Items measured at once.
+            limits: Bounds of one item.
+            models: A directory of models and cards; None measures without scores.
+            spare: Workers kept warm beyond these.
+            allow_unsandboxed: Go on where the kernel cannot lock a worker; see ``lock_state``.
+            worker: Program and first arguments of a worker.
+
+        Raises:
+            SandboxError: The kernel does not let a worker be locked down, or none can start.
+            ModelError: A model or card cannot be used.
+            ConfigError: A package that a worker needs is missing.
+        """
+        if workers < 1 or spare < 0:
+            raise ValueError("a pool takes at least one worker and no negative spare")
+        self._limits = limits
+        self._command = _command(worker, limits, models, allow_unsandboxed=allow_unsandboxed)
+        self._environment = _environment()
+        self._size = workers + spare
+        self._slots = threading.BoundedSemaphore(workers)
+        self._lock = threading.Lock()
+        self._idle: deque[Cage] = deque()
+        self._busy: set[Cage] = set()
+        self._is_closed = False
+        try:
+            self._top_up()
+            first = self._take()
+            self._give_back(first)
+        except BaseException:
+            self.close()
+            raise
+        self.lock_state = _lock_state(first)
+
+    def measure(self, media: Media, media_type: MediaType) -> Measured:
+        """Return hashes and scores of every judged frame, or why there are none.
+
+        Raises:
+            SandboxError, ModelError, ConfigError: No worker can start any more.
+        """
+        return self._ask(Operation.MEASURE, media, media_type)
+
+    def header(self, media: Media, media_type: MediaType) -> Measured:
+        """Return the size that the header declares, without decoding.
+
+        Raises:
+            SandboxError, ModelError, ConfigError: No worker can start any more.
+        """
+        return self._ask(Operation.HEADER, media, media_type)
+
+    def close(self) -> None:
+        """End every worker; an item that one of them is at is lost as crashed."""
+        with self._lock:
+            self._is_closed = True
+            idle, busy = list(self._idle), list(self._busy)
+            self._idle.clear()
+        for cage in busy:
+            cage.kill()
+        for cage in idle:
+            cage.end()
+
+    def __enter__(self) -> Self:
+        """Return the pool itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End every worker."""
+        self.close()
+
+    def _ask(self, operation: Operation, media: Media, media_type: MediaType) -> Measured:
+        if media.size_bytes > self._limits.size_bytes:
+            return Measured(unscannable=Unscannable.TOO_LARGE)
+        with self._slots:
+            cage = self._take()
+            try:
+                measured = cage.ask(operation, media, media_type, seconds=self._limits.seconds)
+            except Lost as lost:
+                self._discard(cage)
+                return Measured(unscannable=lost.reason)
+            except BaseException:
+                self._discard(cage)
+                raise
+            self._give_back(cage)
+            return measured
+
+    def _take(self) -> Cage:
+        """Return a worker that is ready and silent; give it back or discard it."""
+        for attempt in range(START_ATTEMPTS):
+            cage = self._next()
+            try:
+                cage.await_ready(seconds=START_S)
+                if cage.is_silent():
+                    return cage
+                self._discard(cage)
+            except Lost:
+                self._discard(cage)
+                time.sleep(BACKOFF_S * 2**attempt)
+            except BaseException:
+                self._discard(cage)
+                raise
+        raise SandboxError(
+            "A worker that opens media ends before it is ready. Run `protech doctor` to see "
+            "what is missing on this machine, and look whether memory has run out."
+        )
+
+    def _next(self) -> Cage:
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("the pool is closed")
+            ready = (cage for cage in self._idle if cage.ready is not None)
+            cage = next(ready, None) or (self._idle[0] if self._idle else self._start())
+            if cage in self._idle:
+                self._idle.remove(cage)
+            self._busy.add(cage)
+            return cage
+
+    def _give_back(self, cage: Cage) -> None:
+        if cage.items >= ITEMS_PER_WORKER:
+            self._discard(cage)
+            return
+        with self._lock:
+            self._busy.discard(cage)
+            is_kept = not self._is_closed
+            if is_kept:
+                self._idle.appendleft(cage)
+        if not is_kept:
+            cage.end()
+
+    def _discard(self, cage: Cage) -> None:
+        with self._lock:
+            self._busy.discard(cage)
+        cage.end()
+        self._top_up()
+
+    def _top_up(self) -> None:
+        # What cannot be started now is tried again, and told, when an item needs it.
+        with self._lock, suppress(SandboxError):
+            while not self._is_closed and len(self._idle) + len(self._busy) < self._size:
+                self._idle.append(self._start())
+
+    def _start(self) -> Cage:
+        try:
+            return Cage.start(self._command, self._environment)
+        except OSError as refused:
+            raise SandboxError(
+                f"No process for opening media could be started: {refused.strerror}. "
+                "Close other programs, or raise the limit of processes or memory."
+            ) from refused
+
+
+def _command(
+    worker: Sequence[str], limits: Limits, models: Path | None, *, allow_unsandboxed: bool
+) -> list[str]:
+    command = [*worker, "--limits", json.dumps(asdict(limits))]
+    if models is not None:
+        command += ["--models", str(models.absolute())]
+    if allow_unsandboxed:
+        command.append("--allow-unsandboxed")
+    return command
+
+
+def _environment() -> dict[str, str]:
+    """Return what a worker needs of ours: no session address, no key, no proxy, no token."""
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    # An empty entry would mean the directory that the person stands in.
+    paths = [part for part in os.environ.get("PYTHONPATH", "").split(":") if part]
+    if paths:
+        kept["PYTHONPATH"] = ":".join(str(Path(part).absolute()) for part in paths)
+    return kept | ONE_THREAD
+
+
+def _lock_state(cage: Cage) -> LockState:
+    ready = cage.ready
+    if ready is None:
+        return LockState()
+    return LockState(
+        has_seccomp=ready.has_seccomp,
+        landlock_abi=ready.landlock_abi,
+        has_namespaces=ready.has_namespaces,
+    )
