@@ -180,6 +180,16 @@ def test_every_folder_of_modules_is_a_package() -> None:
     assert without == []
 
 
+def test_every_file_of_the_product_goes_into_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packed = {
+        path for each in settings["package-data"]["protech"] for path in SOURCE.glob(each)
+    }
+    files = {path for path in SOURCE.rglob("*") if path.is_file()}
+    python = {path for path in files if path.suffix in {".py", ".pyc"}}
+    assert {name_of(path) for path in files - python - packed} == set()
+
+
 def test_a_loose_end_has_an_issue() -> None:
     assert matching_lines(LOOSE_END) == []
 

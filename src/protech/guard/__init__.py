@@ -1,0 +1,1 @@
+"""The guard: hides what must not be shown before a person's browser displays it."""

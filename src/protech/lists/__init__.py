@@ -1,0 +1,1 @@
+"""Known lists: their formats, where they live, and how they are searched."""

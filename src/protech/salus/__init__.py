@@ -1,0 +1,1 @@
+"""The detection engine: media in, findings and verdict out."""

@@ -1,0 +1,1 @@
+"""What other processes speak to: the detector service and the local pages."""

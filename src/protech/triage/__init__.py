@@ -1,0 +1,1 @@
+"""Triage: finds known and likely files among an examiner's many."""
