@@ -1,0 +1,1 @@
+"""Models and their cards: what a model is, what was measured of it, how it is opened."""
