@@ -243,8 +243,8 @@ def run_benches(arguments: List[str]) -> int:
     python = ensure_environment("all").program("python")
     code = 0
     for name in arguments[:1] or names:
-        script = os.path.join(folder, "bench_%s.py" % name)
-        code = subprocess.call([python, script, *arguments[1:]]) or code
+        module = "tests.bench.bench_" + name
+        code = subprocess.call([python, "-m", module, *arguments[1:]], cwd=ROOT) or code
     return code
 
 
