@@ -16,7 +16,7 @@ from tests.e2e.matrix.transports import TRANSPORTS, data_url
 HOSTS = ("site.example", "cdn.example", "h1.example")
 ORIGINS = {None: "", "cdn": "https://cdn.example", "h1": "https://h1.example"}
 
-FRAMED = "FRAMED = "&lt;body style=margin:0&gt;"lt;body style=margin:0FRAMED = "&lt;body style=margin:0&gt;"gt;FRAMED = "&lt;body style=margin:0&gt;"lt;img width=40 height=30"
+FRAMED = "&lt;body style=margin:0&gt;&lt;img width=40 height=30"
 
 MARKUP = {
     "img": '<img src="@plain">',
