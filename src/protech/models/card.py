@@ -255,7 +255,7 @@ def read_card[Head](content: bytes, *, head: type[Head]) -> Card[Head]:
     where = f"the card of the model for '{task}'"
     try:
         raw = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{where} is not JSON; {REPAIR}") from error
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
