@@ -10,6 +10,7 @@ import errno
 import mmap
 import os
 import resource
+import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ SCOPES = 0b11
 
 CLONE_THREAD = 0x00010000
 CLONE_NEW = 0x7E020080
-"""Every CLONE_NEW* flag: a thread may start, a namespace may not. Source: clone(2)."""
+"""Every CLONE_NEW* flag of clone(2)."""
 NAMESPACES = 0x10000000 | 0x40000000 | 0x08000000 | 0x00020000
 """CLONE_NEWUSER, NEWNET, NEWIPC, NEWNS."""
 MOUNT_BARE = 1 | 2 | 4 | 8
@@ -78,7 +79,6 @@ Everything else that is not allowed answers EPERM, so that a library which looks
 name service goes on without it.
 """
 
-
 NO_LANDLOCK = "landlock is missing: use Linux 5.13 or newer, with landlock in its lsm= list"
 NO_SECCOMP = "seccomp is missing: use a kernel built with CONFIG_SECCOMP_FILTER"
 NO_LIBSECCOMP = "libseccomp is missing: install libseccomp2 and the Python package pyseccomp"
@@ -97,14 +97,6 @@ class LockState:
     def is_locked(self) -> bool:
         """Whether hostile media may be parsed: seccomp, and landlock or namespaces."""
         return self.has_seccomp and (self.landlock_abi > 0 or self.has_namespaces)
-
-
-class _Ruleset(ctypes.Structure):
-    _fields_ = (
-        ("handled_access_fs", ctypes.c_uint64),
-        ("handled_access_net", ctypes.c_uint64),
-        ("scoped", ctypes.c_uint64),
-    )
 
 
 def harden_process() -> None:
@@ -262,10 +254,8 @@ def _restrict_with_landlock(abi: int) -> None:
     Raises:
         OSError: The kernel does not take it.
     """
-    rights = _Ruleset(*ruleset(abi))
-    descriptor = _syscall(
-        LANDLOCK_CREATE_RULESET, ctypes.byref(rights), ctypes.sizeof(rights), 0
-    )
+    rights = struct.pack("=QQQ", *ruleset(abi))
+    descriptor = _syscall(LANDLOCK_CREATE_RULESET, rights, len(rights), 0)
     flags = (LANDLOCK_QUIET if abi >= 7 else 0) | (LANDLOCK_ALL_THREADS if abi >= 8 else 0)
     try:
         _syscall(LANDLOCK_RESTRICT_SELF, descriptor, flags)
@@ -291,11 +281,8 @@ def _prctl(option: int, value: int = 0) -> int:
 
 
 def _syscall(number: int, *arguments: object) -> int:
-    return _call("syscall", ctypes.c_long(number), *map(_word, arguments))
-
-
-def _word(argument: object) -> object:
-    return ctypes.c_ulong(argument) if isinstance(argument, int) else argument
+    words = (ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments)
+    return _call("syscall", ctypes.c_long(number), *words)
 
 
 def _call(name: str, *arguments: object) -> int:

@@ -13,15 +13,17 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from protech import sandbox
 from protech.errors import ConfigError, ModelError, ProtechError, SandboxError
 from protech.salus import wire
-from protech.salus.measure import Meter, Scorer
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
 from protech.types import Limits, Measured, Unscannable
+
+if TYPE_CHECKING:
+    from protech.salus.measure import Meter, Scorer
 
 ORPHAN_GRACE_S = 5.0
 """How long after its deadline a worker ends itself, should the pool no longer be there to."""
@@ -58,14 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def load(models: Path | None, *, limits: Limits) -> Meter:
+def load(models: Path | None, *, limits: Limits) -> "Meter":
     """Return a meter with every codec and model in memory: nothing can be opened later.
 
     Raises:
         ModelError: A model or its card cannot be used.
         ImportError: A codec is missing.
     """
-    from protech.salus.decode import preload  # noqa: PLC0415 - a test's worker has no codecs
+    from protech.salus.decode import preload  # noqa: PLC0415 - only a worker loads codecs
+    from protech.salus.measure import Meter  # noqa: PLC0415 - as above
 
     preload()
     meter = Meter(limits=limits, scorer=_scorer(models) if models else None)
@@ -166,10 +169,9 @@ def _exactly(channel: socket.socket, size_bytes: int) -> memoryview:
     return data
 
 
-def _scorer(models: Path) -> Scorer:
-    # Without models onnxruntime is never loaded.
-    from protech.models.registry import open_models  # noqa: PLC0415
-    from protech.salus.classify import Classifier  # noqa: PLC0415
+def _scorer(models: Path) -> "Scorer":
+    from protech.models.registry import open_models  # noqa: PLC0415 - not without models
+    from protech.salus.classify import Classifier  # noqa: PLC0415 - as above
 
     model_set = open_models(models)
     if model_set is None:
