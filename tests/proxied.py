@@ -1,0 +1,444 @@
+"""Real origins and the real proxy on loopback, for the tests of the guard's way through it."""
+
+import asyncio
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import h2.config
+import h2.connection
+import h2.events
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from protech.guard.certificates import Authority, open_authority
+from protech.guard.proxy import serve
+from protech.guard.screen import Screen
+from protech.guard.targets import ScreenedLoop, Targets
+from protech.serve.detector_client import DetectorUnavailable
+from protech.types import Decision, Kind, Reason
+
+Headers = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    decision: Decision = Decision.ALLOW
+    reason: Reason = Reason.NONE
+    width_px: int | None = None
+    height_px: int | None = None
+
+
+@dataclass
+class JudgeBySha:
+    """Blocks what it was told to, as long as it is there."""
+
+    blocked: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    is_down: bool = False
+    error: Exception | None = None
+    delay_s: float = 0.0
+    seen: list[tuple[bytes, Kind | None]] = field(default_factory=list)
+
+    def block(self, content: bytes, size: tuple[int | None, int | None] = (64, 48)) -> None:
+        self.blocked[sha256(content).hexdigest()] = size
+
+    async def inspect(
+        self,
+        content: bytes | memoryview,
+        *,
+        claims: Kind | None,
+        surface: str,
+        deadline_s: float,
+    ) -> Judged:
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if self.is_down:
+            raise DetectorUnavailable("down")
+        if self.error is not None:
+            raise self.error
+        self.seen.append((bytes(content), claims))
+        size = self.blocked.get(sha256(content).hexdigest())
+        if size is None:
+            return Judged()
+        return Judged(
+            decision=Decision.BLOCK, reason=Reason.KNOWN, width_px=size[0], height_px=size[1]
+        )
+
+
+@dataclass
+class Counts:
+    rows: list[tuple[date, str, Reason]] = field(default_factory=list)
+
+    def count(self, *, day: date, surface: str, reason: Reason) -> None:
+        self.rows.append((day, surface, reason))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What an origin answers."""
+
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    pieces: tuple[bytes, ...] = ()
+    pause_s: float = 0.0
+    is_chunked: bool = False
+
+
+Route = Sent | Callable[[BaseHTTPRequestHandler], Sent]
+
+
+@dataclass
+class Origin:
+    port: int
+    routes: dict[str, Route] = field(default_factory=dict)
+    requests: list[tuple[str, Headers]] = field(default_factory=list)
+
+
+@contextmanager
+def origin(context: ssl.SSLContext | None = None) -> Iterator[Origin]:
+    """Serve HTTP/1.1, over TLS where a context is given."""
+    served = Origin(port=0)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            served.requests.append((self.path, headers))
+            route = served.routes.get(self.path, Sent(status=404))
+            sent = route(self) if callable(route) else route
+            self.send_response(sent.status)
+            for name, value in sent.headers.items():
+                self.send_header(name, value)
+            if sent.is_chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+            elif "Content-Length" not in sent.headers:
+                self.send_header("Content-Length", str(len(sent.body)))
+            self.end_headers()
+            try:
+                self._send(sent)
+            except OSError:
+                self.close_connection = True
+
+        do_POST = do_HEAD = do_GET
+
+        def _send(self, sent: Sent) -> None:
+            if self.command == "HEAD":
+                return
+            for piece in sent.pieces or (sent.body,):
+                if sent.is_chunked:
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                else:
+                    self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(sent.pause_s)
+            if sent.is_chunked:
+                self.wfile.write(b"0\r\n\r\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass
+
+        def get_request(self) -> tuple[socket.socket, object]:
+            connection, address = super().get_request()
+            if context is not None:
+                connection.settimeout(10)
+                connection = context.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+            return connection, address
+
+    server = Server(("127.0.0.1", 0), Handler)
+    served.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Proxied:
+    port: int
+    authority: Authority
+    judge: JudgeBySha
+    counts: Counts
+    state: Path
+
+    @property
+    def ca_file(self) -> Path:
+        return self.state / "authority.pem"
+
+    def connection(self, host: str, port: int, *, is_tls: bool) -> http.client.HTTPConnection:
+        """Return a client's connection to ``host`` through the proxy."""
+        if not is_tls:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        client = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=20, context=context
+        )
+        client.set_tunnel(host, port)
+        return client
+
+    def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> tuple[int, Headers, bytes]:
+        """Ask for ``url`` through the proxy; a new connection each time."""
+        scheme, _, rest = url.partition("://")
+        authority, _, path = rest.partition("/")
+        host, _, port = authority.partition(":")
+        is_tls = scheme == "https"
+        client = self.connection(host, int(port or (443 if is_tls else 80)), is_tls=is_tls)
+        try:
+            client.request(
+                method, f"/{path}" if is_tls else url, body=body, headers=headers or {}
+            )
+            answer = client.getresponse()
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.getheaders()},
+                answer.read(),
+            )
+        finally:
+            client.close()
+
+
+@contextmanager
+def proxied(
+    state: Path,
+    overrides: Mapping[str, tuple[str, int]],
+    *,
+    roots: Path | None = None,
+    judge: JudgeBySha | None = None,
+    paused: Callable[[], bool] = lambda: False,
+    deadline_s: float = 5.0,
+) -> Iterator[Proxied]:
+    """Run the real proxy in a thread."""
+    judge = judge or JudgeBySha()
+    counts = Counts()
+    authority = open_authority(state, now=datetime.now(UTC))
+    targets = Targets(overrides=dict(overrides))
+    ready = threading.Event()
+    port: list[int] = []
+    loop = ScreenedLoop()
+    loop.targets = targets
+    stopped = asyncio.Event()
+    errors: list[BaseException] = []
+
+    def is_ready(address: tuple[str, int]) -> None:
+        port.append(address[1])
+        ready.set()
+
+    async def serving() -> None:
+        screen = Screen(
+            judge=judge, counter=counts, paused=paused, targets=targets, deadline_s=deadline_s
+        )
+        await serve(
+            ("127.0.0.1", 0),
+            authority=authority,
+            screen=screen,
+            state=state,
+            roots=str(roots) if roots else None,
+            ready=is_ready,
+            stopped=stopped,
+        )
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(serving())
+        except BaseException as error:
+            errors.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert ready.wait(20)
+    if errors:
+        thread.join()
+        raise errors[0]
+    try:
+        yield Proxied(
+            port=port[0], authority=authority, judge=judge, counts=counts, state=state
+        )
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(20)
+        assert not thread.is_alive()
+        if errors:
+            raise errors[0]
+
+
+@dataclass(frozen=True)
+class Roots:
+    """A certificate authority of the test's own internet."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def make(cls, name: str = "Test root") -> "Roots":
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=100))
+            .not_valid_after(now + timedelta(days=100))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate, key)
+
+    def write(self, path: Path) -> Path:
+        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def site(
+        self,
+        directory: Path,
+        host: str,
+        *,
+        starts: timedelta = timedelta(days=-10),
+        ends: timedelta = timedelta(days=10),
+        key_bits: int | None = None,
+        is_self_signed: bool = False,
+    ) -> Path:
+        """Write a certificate and key for ``host`` to one file and return it."""
+        key = (
+            ec.generate_private_key(ec.SECP256R1())
+            if key_bits is None
+            else rsa.generate_private_key(public_exponent=65537, key_size=key_bits)
+        )
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject if is_self_signed else self.certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + starts)
+            .not_valid_after(now + ends)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .sign(key if is_self_signed else self.key, hashes.SHA256())
+        )
+        path = directory / f"{host}-{certificate.serial_number}.pem"
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        return path
+
+
+def server_context(
+    certificate: Path, *, alpn: tuple[str, ...] = ("http/1.1",)
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(list(alpn))
+    return context
+
+
+@contextmanager
+def h2_origin(
+    certificate: Path, routes: Mapping[str, Sent]
+) -> Iterator[tuple[int, list[Headers]]]:
+    """Serve HTTP/2 and nothing else, over TLS."""
+    requests: list[Headers] = []
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        )
+        connection.initiate_connection()
+        pending: dict[int, bytes] = {}
+        try:
+            writer.write(connection.data_to_send())
+            while data := await reader.read(65535):
+                for event in connection.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        headers = {str(name): str(value) for name, value in event.headers}
+                        requests.append(headers)
+                        sent = routes.get(headers[":path"], Sent(status=404))
+                        answer = [(":status", str(sent.status))]
+                        answer += [
+                            (name.lower(), value) for name, value in sent.headers.items()
+                        ]
+                        connection.send_headers(event.stream_id, answer)
+                        pending[event.stream_id] = sent.body
+                for stream, body in list(pending.items()):
+                    pending[stream] = _send_some(connection, stream, body)
+                    if not pending[stream]:
+                        connection.end_stream(stream)
+                        del pending[stream]
+                writer.write(connection.data_to_send())
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    context = server_context(certificate, alpn=("h2",))
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(client, "127.0.0.1", 0, ssl=context))
+    loop.set_exception_handler(lambda *_: None)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1], requests
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+
+def _send_some(connection: h2.connection.H2Connection, stream: int, body: bytes) -> bytes:
+    while body:
+        room = min(
+            connection.local_flow_control_window(stream), connection.max_outbound_frame_size
+        )
+        if room <= 0:
+            return body
+        connection.send_data(stream, body[:room])
+        body = body[room:]
+    return body
