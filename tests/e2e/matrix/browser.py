@@ -3,8 +3,11 @@
 import base64
 import contextlib
 import io
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,18 +32,33 @@ class Film:
         self.warm.append(int(warm_pixels(pixels_of(picture)).sum()))
 
 
+def trusting(home: Path, authority: Path) -> dict[str, str]:
+    """Return an environment in which Chromium trusts ``authority``, as a person would make it.
+
+    The browser then checks the whole chain itself: names, constraints, dates and purposes.
+    """
+    store = home / ".pki" / "nssdb"
+    store.mkdir(parents=True, exist_ok=True)
+    database = f"sql:{store}"
+    subprocess.run(["certutil", "-N", "-d", database, "--empty-password"], check=True)
+    subprocess.run(
+        ["certutil", "-A", "-d", database, "-n", "test", "-t", "C,,", "-i", str(authority)],
+        check=True,
+    )
+    return {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "share")}
+
+
 @contextlib.contextmanager
 def chromium(
     playwright: Playwright,
     *,
-    spki: list[str],
+    environment: dict[str, str],
     proxy_port: int | None = None,
     addresses: dict[str, str] | None = None,
 ) -> Iterator[Browser]:
     """Start Chromium, through the proxy on ``proxy_port`` or straight to ``addresses``."""
     arguments = [
         "--no-sandbox",
-        f"--ignore-certificate-errors-spki-list={','.join(spki)}",
         "--disable-component-update",
         "--disable-background-networking",
         "--force-color-profile=srgb",
@@ -53,7 +71,10 @@ def chromium(
         "bypass": "<-loopback>",  # else Chromium reaches loopback past the proxy
     }
     browser = playwright.chromium.launch(
-        executable_path=CHROMIUM, args=arguments, proxy=proxy if proxy_port else None
+        executable_path=CHROMIUM,
+        args=arguments,
+        env={**environment},
+        proxy=proxy if proxy_port else None,
     )
     try:
         yield browser

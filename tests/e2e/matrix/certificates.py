@@ -1,8 +1,6 @@
 """A certificate authority of the test's own, and the origin's certificate under it."""
 
-import base64
 import datetime as dt
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +12,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteCertificates:
-    """Where the files lie; ``spki`` is the base64 SHA-256 that Chromium is told to accept."""
+    """Where the authority, the site's chain and its key lie."""
 
     authority: Path
     chain: Path
     key: Path
-    spki: str
 
 
 def make(directory: Path, hosts: list[str]) -> SiteCertificates:
@@ -53,16 +50,7 @@ def make(directory: Path, hosts: list[str]) -> SiteCertificates:
         authority=directory / "authority.pem",
         chain=directory / "chain.pem",
         key=directory / "key.pem",
-        spki=spki(leaf),
     )
-
-
-def spki(certificate: x509.Certificate) -> str:
-    """Return the base64 SHA-256 of the public key, as Chromium's SPKI list takes it."""
-    public = certificate.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def _builder(

@@ -35,7 +35,7 @@ class Origin:
             "site.example:443": f"{LOOPBACK}:{self.h2_port}",
             "cdn.example:443": f"{LOOPBACK}:{self.h2_port}",
             "h1.example:443": f"{LOOPBACK}:{self.h1_port}",
-            "site.example:80": f"{LOOPBACK}:{self.clear_port}",
+            "plain.example:80": f"{LOOPBACK}:{self.clear_port}",
         }
 
 
@@ -49,7 +49,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def started(arguments: list[str], *, ready: str = "READY") -> Iterator[subprocess.Popen[str]]:
+def launched(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
     """Run ``python ARGUMENTS`` in its own process group until the ``with`` ends."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -60,15 +60,21 @@ def started(arguments: list[str], *, ready: str = "READY") -> Iterator[subproces
         start_new_session=True,
     )
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if ready in line:
-                break
-        else:
-            raise RuntimeError(f"{arguments[:2]} ended with {process.wait()} before {ready}")
         yield process
     finally:
         end(process)
+
+
+@contextlib.contextmanager
+def started(arguments: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """As ``launched``, once the process has written READY; the second value is that line."""
+    with launched(arguments) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("READY"):
+                yield process, line.strip()
+                return
+        raise RuntimeError(f"{arguments[1]} ended with {process.wait()} before it was ready")
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -89,7 +95,7 @@ def origin(album: Path, directory: Path) -> Iterator[Origin]:
     certificates = make(directory, list(HOSTS))
     ports = free_ports(3)
     module = ["-m", "tests.e2e.matrix.origin", str(album), str(directory)]
-    with started([*module, *map(str, ports)]) as process:
+    with started([*module, *map(str, ports)]) as (process, _):
         yield Origin(
             h2_port=ports[0],
             h1_port=ports[1],

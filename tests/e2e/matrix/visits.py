@@ -61,7 +61,7 @@ def plain(browser: Browser, name: str, group: Group) -> Showing:
     """Visit a page and its pictures over HTTP without TLS."""
     showing = Showing()
     with page(browser) as (opened, film):
-        opened.goto(f"http://site.example/p/plain?set={name}")
+        opened.goto(f"http://plain.example/p/plain?set={name}")
         opened.wait_for_timeout(100)
         showing.look(screenshot(opened), [f"plain/{copy}" for copy in group])
         showing.watch(film)
