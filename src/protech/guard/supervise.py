@@ -207,6 +207,7 @@ class _Child:
         self.process = subprocess.Popen(
             tether.command(list(self.part.command), parent=os.getpid()),
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # What a command prints is its result; parts have none.
             env=environment,
             process_group=0,
         )
