@@ -121,6 +121,7 @@ def _face() -> tuple[onnx.ModelProto, AnyCard]:
         tiles=2,
         tile_overlap=0.2,
         is_turned=True,
+        max_stretch=1.5,
         max_faces=64,
     )
     spec = Input(

@@ -121,8 +121,8 @@ class FaceHead:
     image-right eye x, y from the anchor. Faces from a score of ``threshold`` upwards count;
     those that share ``overlap`` of their union are one face.
     A frame is looked at whole, in ``tiles`` x ``tiles`` tiles (0 or 1: none) that overlap by
-    ``tile_overlap`` of their side, and turned by 180 degrees where ``is_turned``. Beyond
-    ``max_faces`` faces the rest stand as one person who cannot be judged.
+    ``tile_overlap`` of their side, and turned by 180 degrees where ``is_turned``. A view whose
+    one side is above ``max_stretch`` times the other is widened before it is made square. Beyond ``max_faces`` faces the rest stand as one person who cannot be judged.
     """
 
     scores: str
@@ -133,6 +133,7 @@ class FaceHead:
     tiles: int
     tile_overlap: float
     is_turned: bool
+    max_stretch: float
     max_faces: int
 
     def __post_init__(self) -> None:
@@ -141,8 +142,8 @@ class FaceHead:
             raise ValueError("threshold and overlap lie between 0 and 1")
         if not (0 <= self.tiles <= 8 and 0.0 <= self.tile_overlap <= 0.5):
             raise ValueError("tiles is 0 to 8, tile_overlap 0 to 0.5")
-        if not (self.anchors and 1 <= self.max_faces <= 256):
-            raise ValueError("anchors is not empty, max_faces 1 to 256")
+        if not (self.anchors and 1 <= self.max_faces <= 256 and self.max_stretch >= 1.0):
+            raise ValueError("anchors is not empty, max_faces 1 to 256, max_stretch at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Source: Bazarevsky et al., BlazeFace (arXiv 1907.05047), sections 3 and 4.2 (ble
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,27 +48,33 @@ def _grid(grid: AnchorGrid) -> Numbers:
 
 
 def views(whole: View, head: FaceHead) -> Iterator[View]:
-    """Yield the views that the card asks for: whole, tiles, turned."""
-    yield whole
+    """Yield the views that the card asks for: whole, tiles, turned; barred where too long."""
+    parts = [whole]
     if head.tiles > 1:
         share = 1.0 / (head.tiles - (head.tiles - 1) * head.tile_overlap)
         step = share * (1.0 - head.tile_overlap)
         for i in range(head.tiles**2):
             row, column = divmod(i, head.tiles)
-            yield View(
-                left=whole.left + whole.width * column * step,
-                top=whole.top + whole.height * row * step,
-                width=whole.width * share,
-                height=whole.height * share,
+            parts.append(
+                View(
+                    left=whole.left + whole.width * column * step,
+                    top=whole.top + whole.height * row * step,
+                    width=whole.width * share,
+                    height=whole.height * share,
+                )
             )
     if head.is_turned:
-        yield View(
-            left=whole.left,
-            top=whole.top,
-            width=whole.width,
-            height=whole.height,
-            is_turned=True,
-        )
+        parts.append(replace(whole, is_turned=True))
+    yield from (_barred(part, head.max_stretch) for part in parts)
+
+
+def _barred(view: View, max_stretch: float) -> View:
+    """Return ``view`` grown around its middle until no side is too long for the other."""
+    width = max(view.width, view.height / max_stretch)
+    height = max(view.height, view.width / max_stretch)
+    left = view.left - (width - view.width) / 2
+    top = view.top - (height - view.height) / 2
+    return replace(view, left=left, top=top, width=width, height=height)
 
 
 def decode_faces(

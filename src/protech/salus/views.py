@@ -48,10 +48,22 @@ class Picture:
         return View(left=0.0, top=0.0, width=self._image.width, height=self._image.height)
 
     def seen(self, view: View, size_px: int) -> Pixels:
-        """Return ``view`` stretched to a square, (size_px, size_px, 3) uint8."""
-        box = (view.left, view.top, view.left + view.width, view.top + view.height)
-        small = self._image.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box)
-        pixels = np.asarray(small)
+        """Return ``view`` stretched to a square, (size_px, size_px, 3) uint8.
+
+        What lies outside of the frame is black.
+        """
+        left, top = max(view.left, 0.0), max(view.top, 0.0)
+        right = min(view.left + view.width, self._image.width)
+        bottom = min(view.top + view.height, self._image.height)
+        across, down = size_px / view.width, size_px / view.height
+        size = max(1, round((right - left) * across)), max(1, round((bottom - top) * down))
+        box = (left, top, right, bottom)
+        square = self._image.resize(size, Image.Resampling.BILINEAR, box=box)
+        if size != (size_px, size_px):
+            inside, square = square, Image.new("RGB", (size_px, size_px))
+            place = round((left - view.left) * across), round((top - view.top) * down)
+            square.paste(inside, place)
+        pixels = np.asarray(square)
         return pixels[::-1, ::-1] if view.is_turned else pixels
 
     def chip(self, eyes: Points, *, onto: Points, size_px: int) -> Pixels | None:

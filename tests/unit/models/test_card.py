@@ -111,6 +111,7 @@ def test_what_is_no_json_object_is_refused(content: bytes) -> None:
         ("face", "head.tiles", 9),
         ("face", "head.tile_overlap", 0.6),
         ("face", "head.max_faces", 0),
+        ("face", "head.max_stretch", 0.9),
         ("age", "head.ages", []),
         ("age", "head.points", {}),
         ("age", "head.scale_years", 0.0),

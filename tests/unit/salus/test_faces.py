@@ -20,6 +20,7 @@ HEAD = FaceHead(
     tiles=2,
     tile_overlap=0.2,
     is_turned=True,
+    max_stretch=1.5,
     max_faces=64,
 )
 WHOLE = View(left=0, top=0, width=900, height=600)
@@ -62,6 +63,16 @@ def test_a_card_may_ask_for_fewer_or_more_views(
     tiles: int, is_turned: bool, count: int
 ) -> None:
     assert len(list(views(WHOLE, replace(HEAD, tiles=tiles, is_turned=is_turned)))) == count
+
+
+def test_what_is_too_long_gets_bars_around_its_middle() -> None:
+    tall = View(left=10, top=20, width=100, height=600)
+    whole, *tiles, turned = views(tall, HEAD)
+    assert whole == View(left=-140, top=20, width=400, height=600)
+    assert turned == replace(whole, is_turned=True)
+    assert all(view.height / view.width == pytest.approx(1.5) for view in tiles)
+    wide = View(left=0, top=0, width=600, height=100)
+    assert next(views(wide, HEAD)) == View(left=0, top=-150, width=600, height=400)
 
 
 def test_a_box_is_read_from_its_anchor() -> None:

@@ -42,6 +42,25 @@ def test_a_turned_view_is_the_upright_one_upside_down(frame: Pixels) -> None:
     assert np.array_equal(picture.seen(turned, 32), picture.seen(picture.whole, 32)[::-1, ::-1])
 
 
+def test_what_lies_outside_of_the_frame_is_black(frame: Pixels) -> None:
+    bright = np.full_like(frame, 255)
+    seen = Picture.of(bright).seen(View(left=0, top=-32, width=160, height=160), 20)
+    assert (seen[:4] == 0).all()
+    assert (seen[4:16] == 255).all()
+    assert (seen[16:] == 0).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (3, 2000)])
+def test_thin_frames_are_seen_too(size: tuple[int, int]) -> None:
+    picture = Picture.of(np.zeros((*size, 3), dtype=np.uint8))
+    height, width = size
+    barred = View(
+        left=0, top=0, width=max(width, height / 1.5), height=max(height, width / 1.5)
+    )
+    assert picture.seen(picture.whole, 32).shape == (32, 32, 3)
+    assert picture.seen(barred, 32).shape == (32, 32, 3)
+
+
 def test_points_of_a_view_return_to_the_frame() -> None:
     points = np.array([[0.0, 0.0], [0.25, 0.5], [1.0, 1.0]])
     tile = View(left=10, top=20, width=40, height=80)
