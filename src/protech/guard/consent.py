@@ -3,11 +3,11 @@
 import json
 import os
 import stat
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from protech.errors import ConfigError
+from protech.settings import write_private
 
 FORMAT_VERSION = 1
 
@@ -28,7 +28,7 @@ def pause(path: Path, *, now: datetime, minutes: int) -> datetime:
     if not 1 <= minutes <= most:
         raise ConfigError(f"A pause lasts 1 to {most} minutes; {minutes} is outside of that.")
     until = (now + timedelta(minutes=minutes)).astimezone(UTC)
-    _write(path, json.dumps({"v": FORMAT_VERSION, "until": until.isoformat()}).encode())
+    write_private(path, json.dumps({"v": FORMAT_VERSION, "until": until.isoformat()}).encode())
     return until
 
 
@@ -95,24 +95,3 @@ def _until(content: bytes) -> datetime | None:
     except (ValueError, TypeError, KeyError):
         return None
     return until if until.tzinfo else None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step; a kill leaves the old file or the new one."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as refused:
-        raise ConfigError(
-            f"The pause cannot be written to {path}: {refused.strerror}; make room, or make the"
-            " directory yours."
-        ) from refused

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from protech.errors import ConfigError
 from protech.guard.supervise import Part
+from protech.settings import Places, private_directory
 
 Address = tuple[str, int]
 
@@ -57,27 +58,21 @@ class Rooms:
         """Until when the person paused the guard."""
         return self.state / "pause.json"
 
+    @classmethod
+    def of(cls, places: Places) -> "Rooms":
+        """Return the rooms of the guard of one user."""
+        return cls(runtime=places.runtime, state=places.state / "guard")
+
     def make(self) -> None:
         """Make the directories, for this user alone.
 
         Raises:
-            ConfigError: One cannot be made, or belongs to somebody else.
+            ConfigError: One cannot be made.
+            TrustError: One belongs to somebody else or is open to others.
         """
-        for directory in (self.runtime, self.state):
-            try:
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if directory.stat().st_uid == os.getuid():
-                    directory.chmod(0o700)
-                    continue
-            except OSError as refused:
-                raise ConfigError(
-                    f"The directory {directory} cannot be used: {refused.strerror}; make it"
-                    " yours, or set XDG_RUNTIME_DIR and XDG_STATE_HOME."
-                ) from refused
-            raise ConfigError(
-                f"The directory {directory} belongs to another account; make it yours, or set"
-                " XDG_RUNTIME_DIR and XDG_STATE_HOME."
-            )
+        private_directory(self.runtime)
+        private_directory(self.state)
+        self.page.unlink(missing_ok=True)  # A killed guard left it; nothing serves there now.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from protech.errors import ConfigError
+from protech.errors import ConfigError, TrustError
 from protech.guard.plan import Plan, Rooms, address_of, answers, free, parts, text_of
+from protech.settings import Places
 
 
 @pytest.fixture
@@ -77,16 +78,35 @@ def test_a_listening_socket_answers(tmp_path: Path) -> None:
 
 
 def test_the_directories_are_their_users_alone(rooms: Rooms) -> None:
-    rooms.state.mkdir(mode=0o755)
     for _ in range(2):
         rooms.make()
     for directory in (rooms.runtime, rooms.state):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
+def test_a_directory_that_is_open_to_others_is_refused(rooms: Rooms) -> None:
+    rooms.state.mkdir(mode=0o755)
+    with pytest.raises(TrustError, match="chmod 700"):
+        rooms.make()
+
+
+def test_what_a_killed_page_left_is_cleared(rooms: Rooms) -> None:
+    rooms.make()
+    rooms.page.touch()
+    rooms.make()
+    assert not rooms.page.exists()
+
+
+def test_the_rooms_of_a_user_are_in_their_places(tmp_path: Path) -> None:
+    places = Places(
+        config=tmp_path, state=tmp_path / "s", cache=tmp_path, runtime=tmp_path / "r"
+    )
+    assert Rooms.of(places) == Rooms(runtime=tmp_path / "r", state=tmp_path / "s" / "guard")
+
+
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(ConfigError, match="cannot be made"):
         Rooms(runtime=tmp_path / "file" / "run", state=tmp_path).make()
 
 
@@ -94,7 +114,7 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_directory_of_another_account_is_refused(rooms: Rooms) -> None:
     rooms.runtime.mkdir()
     os.chown(rooms.runtime, 65534, 65534)
-    with pytest.raises(ConfigError, match="another account"):
+    with pytest.raises(TrustError, match="not a directory of yours"):
         rooms.make()
 
 
