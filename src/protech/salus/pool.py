@@ -31,7 +31,7 @@ ITEMS_PER_WORKER = 2000
 """A start costs about a second of one processor; spread over this many items it is not felt."""
 START_S = 60.0
 """How long a worker may take to load and lock itself, on a slow and busy machine."""
-START_ATTEMPTS = 4
+START_ATTEMPTS = 3
 BACKOFF_S = 0.2
 """Wait after the first failed start; it doubles with each further one."""
 
@@ -155,7 +155,8 @@ class Pool:
                 self._discard(cage)
             except Lost:
                 self._discard(cage)
-                time.sleep(BACKOFF_S * 2**attempt)
+                if attempt + 1 < START_ATTEMPTS:
+                    time.sleep(BACKOFF_S * 2**attempt)
             except BaseException:
                 self._discard(cage)
                 raise

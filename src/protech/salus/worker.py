@@ -41,14 +41,22 @@ class Measuring(Protocol):
         """Return the declared size only."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+class Loading(Protocol):
+    """What puts all that a worker needs into memory; ``load`` is one."""
+
+    def __call__(self, models: Path | None, *, limits: Limits) -> Measuring:
+        """Return what measures; afterwards no file can be opened."""
+
+
+def main(arguments: Sequence[str] | None = None, *, loading: Loading | None = None) -> int:
     """Load, lock, and serve the pool until it closes the socket."""
     options = _options(arguments)
     with socket.socket(fileno=options.channel) as channel:
         try:
-            meter = load(options.models, limits=_limits(options.limits))
+            limits = _limits(options.limits)
+            meter = (loading or load)(options.models, limits=limits)
             ready = lock(
-                memory_bytes=meter.limits.memory_bytes,
+                memory_bytes=limits.memory_bytes,
                 channel=options.channel,
                 allow_unsandboxed=options.allow_unsandboxed,
             )
