@@ -25,8 +25,9 @@ def decode(data: bytes | memoryview, *, media_type: MediaType, limits: Limits) -
     """Open an image; its frames are decoded as they are taken from ``forms``.
 
     An animation of more than ``limits.sampled_frames`` gives that many, spread evenly, the
-    first and the last among them. A file that breaks off gives what could be decoded of it, then
-    raises CORRUPT from ``forms``.
+    first and the last among them. A file that breaks off gives what could be decoded of it,
+    then raises CORRUPT from ``forms``: what a browser would show of it is hashed and scored,
+    and the item still counts as one that could not be judged.
 
     Raises:
         Undecodable: EMPTY, TOO_LARGE (decided from the header), CORRUPT, or UNKNOWN_TYPE.

@@ -11,7 +11,15 @@ import numpy as np
 import simplejpeg
 
 from protech.salus import decode_pillow
-from protech.salus.frames import Decoded, FrameForms, Pixels, Undecodable, require_size
+from protech.salus.frames import (
+    Decoded,
+    FrameForms,
+    Pixels,
+    Undecodable,
+    forms,
+    require_size,
+    turned_size,
+)
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Unscannable
 
@@ -22,6 +30,9 @@ _END_OF_IMAGE = b"\xff\xd9"
 
 _HARMLESS = ("extraneous bytes", "Invalid SOS", "Adobe color transform", "JFIF revision")
 """Complaints of the decoder about files that are whole; browsers pass over them, too."""
+
+_BROKEN = (LookupError, RuntimeError, ValueError)
+"""What the decoder raises on files that lie."""
 
 _PLAIN = ("YCbCr", "RGB", "Gray")
 
@@ -42,8 +53,8 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     if size is None:  # four inks, or a sampling that the fast decoder does not take
         return decode_pillow.decode(data, media_type=MediaType.JPEG, limits=limits)
     require_size(*size, limits)
-    orientation = decode_pillow.orientation(data, media_type=MediaType.JPEG)
-    width_px, height_px = decode_pillow.turned_size(size, orientation)
+    orientation = decode_pillow.orientation_of(data, media_type=MediaType.JPEG)
+    width_px, height_px = turned_size(size, orientation)
     return Decoded(width_px=width_px, height_px=height_px, forms=_forms(data, orientation))
 
 
@@ -60,14 +71,14 @@ def header(data: bytes | memoryview, *, limits: Limits) -> tuple[int, int]:
 def _stored_size(data: bytes | memoryview) -> tuple[int, int] | None:
     try:
         height_px, width_px, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError:
+    except _BROKEN:
         return None
     return (width_px, height_px) if colours in _PLAIN else None
 
 
 def _forms(data: bytes | memoryview, orientation: int) -> Iterator[FrameForms]:
     pixels, is_whole = _pixels(data)
-    yield decode_pillow.frame_forms(pixels, orientation=orientation)
+    yield forms(pixels, orientation=orientation)
     if not is_whole:
         raise Undecodable(Unscannable.CORRUPT)
 
@@ -76,12 +87,12 @@ def _pixels(data: bytes | memoryview) -> tuple[Pixels, bool]:
     """Return the picture and whether all of it was there."""
     try:
         return _decode(data, is_strict=True), True
-    except ValueError as complaint:
+    except _BROKEN as complaint:
         if any(word in str(complaint) for word in _HARMLESS):
             return _tolerant(data), True
     try:  # only the mark at the end is missing: every browser shows the whole picture
         return _decode(bytes(data) + _END_OF_IMAGE, is_strict=True), True
-    except ValueError as complaint:
+    except _BROKEN as complaint:
         is_whole = any(word in str(complaint) for word in _HARMLESS)
         return _tolerant(data), is_whole
 
@@ -89,7 +100,9 @@ def _pixels(data: bytes | memoryview) -> tuple[Pixels, bool]:
 def _tolerant(data: bytes | memoryview) -> Pixels:
     try:
         return _decode(data, is_strict=False)
-    except ValueError as broken:
+    except MemoryError as bomb:
+        raise Undecodable(Unscannable.TOO_LARGE) from bomb
+    except _BROKEN as broken:
         raise Undecodable(Unscannable.CORRUPT) from broken
 
 

@@ -1,19 +1,38 @@
-"""Every format but plain JPEG, decoded by Pillow and turned into forms to hash and to show.
+"""Every format but plain JPEG, opened by Pillow and given frame by frame.
 
-Colours are taken as sRGB: an embedded profile is not applied, as PDQ's reference does not.
+What is judged: all frames of an animation up to the sample, all pages of a TIFF, all sizes of
+an icon. Of a JPEG with several pictures (MPO) the first, which is what a browser shows.
+
+Every colour mode becomes 8-bit RGB. Embedded colour profiles are not applied, as PDQ's
+reference does not apply them: what is stored is taken as sRGB. Four inks are turned by the
+plain formula, Adobe's inverted inks included (Pillow's JPEG reader sees to these).
 """
 
 import io
+import re
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import AvifImagePlugin, ExifTags, IcoImagePlugin, Image, ImageCms, ImageFile
 
-from protech.salus.frames import Decoded, FrameForms, Pixels, Undecodable, require_size
+from protech.salus import animation
+from protech.salus.frames import (
+    Alpha,
+    Decoded,
+    FrameForms,
+    Pixels,
+    Undecodable,
+    forms,
+    require_size,
+    sampled,
+    turned_size,
+)
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Unscannable
 
@@ -32,46 +51,58 @@ _FORMATS = {
 
 _BROKEN = (
     ArithmeticError,
-    AttributeError,
     AssertionError,
+    AttributeError,
+    BufferError,
     EOFError,
     LookupError,
     OSError,
     RuntimeError,
     SyntaxError,
     TypeError,
-    UnidentifiedImageError,
     ValueError,
     struct.error,
+    zlib.error,
 )
 """What Pillow's readers raise on files that lie."""
 
-_SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+_SIXTEEN_BITS = 0xFFFF
+
+_PLAYABLE = re.compile(rb"hdlr.{8}(?:vide|soun)", re.DOTALL)
+"""The handler of a film or sound track (ISO 14496-12 8.4.3): a film that poses as a picture."""
 
 
 def preload() -> None:
-    """Load every codec and run those that a browser shows once."""
+    """Load every codec and run it once: a locked worker can open and load nothing more."""
     Image.init()
     pillow_heif.register_heif_opener()
-    for name in ("PNG", "GIF", "WEBP", "AVIF"):
-        packed = io.BytesIO()
-        Image.new("RGB", (8, 8)).save(packed, name)
-        Image.open(packed).load()
+    pillow_heif.options.DECODE_THREADS = 1
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    for media_type in (MediaType.PNG, MediaType.GIF, MediaType.WEBP, MediaType.AVIF):
+        for mode in ("RGB", "RGBA", "P"):
+            packed = io.BytesIO()
+            frame = Image.new(mode, (8, 8))
+            frame.save(packed, media_type.name, save_all=True, append_images=[frame])
+            list(decode(packed.getvalue(), media_type=media_type, limits=Limits()).forms)
 
 
 def decode(data: bytes | memoryview, *, media_type: MediaType, limits: Limits) -> Decoded:
-    """Open an image of any format; frames are decoded as they are taken.
-
-    Raises:
-        Undecodable: CORRUPT or TOO_LARGE.
-    """
+    """Open an image; see ``protech.salus.decode.decode``."""
+    data = bytes(data)
+    if media_type in (MediaType.AVIF, MediaType.HEIC) and _PLAYABLE.search(data):
+        raise Undecodable(Unscannable.UNKNOWN_TYPE)
     with _hostile():
         image = _open(data, media_type)
         require_size(*image.size, limits)
-        turned = _orientation(image)
-    width_px, height_px = turned_size(image.size, turned)
-    return Decoded(width_px=width_px, height_px=height_px, forms=_forms(image, turned))
+        orientation = _orientation(image)
+        count = _count(image, data, media_type, limits)
+        judged = sampled(count, limits)
+    width_px, height_px = turned_size(image.size, orientation)
+    return Decoded(
+        width_px=width_px,
+        height_px=height_px,
+        forms=_forms(_frames(image, data, media_type, judged, limits), orientation, limits),
+    )
 
 
 def header(
@@ -80,52 +111,21 @@ def header(
     """Return width and height as displayed, without decoding pixels.
 
     Raises:
-        Undecodable: As ``decode``.
+        Undecodable: CORRUPT or TOO_LARGE.
     """
-    decoded = decode(data, media_type=media_type, limits=limits)
-    return decoded.width_px, decoded.height_px
+    with _hostile():
+        image = _open(bytes(data), media_type)
+        require_size(*image.size, limits)
+        return turned_size(image.size, _orientation(image))
 
 
-def orientation(data: bytes | memoryview, *, media_type: MediaType) -> int:
+def orientation_of(data: bytes | memoryview, *, media_type: MediaType) -> int:
     """Return the EXIF orientation, 1 to 8; 1 where none can be read."""
     try:
         with _hostile():
-            return _orientation(_open(data, media_type))
+            return _orientation(_open(bytes(data), media_type))
     except Undecodable:
         return 1
-
-
-def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return ``size`` as it is displayed under an EXIF orientation."""
-    return size[::-1] if orientation in _SIDEWAYS else size
-
-
-def frame_forms(pixels: Pixels, *, orientation: int) -> FrameForms:
-    """Return the forms of an opaque frame."""
-    shown = turned(pixels, orientation)
-    return FrameForms(displayed=shown, hashed=(shown,) if shown is pixels else (shown, pixels))
-
-
-def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """Return ``pixels`` turned as EXIF says; the same array where there is nothing to turn."""
-    match orientation:
-        case 2:
-            view = pixels[:, ::-1]
-        case 3:
-            view = pixels[::-1, ::-1]
-        case 4:
-            view = pixels[::-1]
-        case 5:
-            view = pixels.transpose(1, 0, 2)
-        case 6:
-            view = pixels.transpose(1, 0, 2)[:, ::-1]
-        case 7:
-            view = pixels.transpose(1, 0, 2)[::-1, ::-1]
-        case 8:
-            view = pixels.transpose(1, 0, 2)[::-1]
-        case _:
-            return pixels
-    return np.ascontiguousarray(view)
 
 
 @contextmanager
@@ -135,19 +135,19 @@ def _hostile() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except Image.DecompressionBombError as bomb:
+    except (Image.DecompressionBombError, MemoryError) as bomb:
         raise Undecodable(Unscannable.TOO_LARGE) from bomb
     except _BROKEN as broken:
         raise Undecodable(Unscannable.CORRUPT) from broken
 
 
-def _open(data: bytes | memoryview, media_type: MediaType) -> ImageFile.ImageFile:
+def _open(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
     return Image.open(io.BytesIO(data), formats=_FORMATS[media_type])
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
     packed = image.info.get("exif")
-    if not isinstance(packed, bytes):
+    if not isinstance(packed, bytes) or image.format == "TIFF":  # Pillow turns a TIFF itself
         return 1
     exif = Image.Exif()
     exif.load(packed)
@@ -155,7 +155,125 @@ def _orientation(image: ImageFile.ImageFile) -> int:
     return value if value in range(1, 9) else 1
 
 
-def _forms(image: ImageFile.ImageFile, orientation: int) -> Iterator[FrameForms]:
-    with _hostile():
-        pixels = np.asarray(image.convert("RGB"))
-    yield frame_forms(pixels, orientation=orientation)
+def _count(
+    image: ImageFile.ImageFile, data: bytes, media_type: MediaType, limits: Limits
+) -> int:
+    """Return how many frames there are; a count beyond ``limits.frames`` may be cut short."""
+    match media_type:
+        case MediaType.GIF:
+            return len(animation.gif(data, most=limits.frames).steps)
+        case MediaType.ICO if isinstance(image, IcoImagePlugin.IcoImageFile):
+            return len(image.ico.entry)
+        case MediaType.TIFF:
+            return _pages(image, limits)
+        case MediaType.PNG:
+            return max(_stated(image), animation.png_frames(data, most=limits.frames))
+        case MediaType.WEBP | MediaType.AVIF | MediaType.HEIC:
+            return _stated(image)
+        case _:
+            return 1
+
+
+def _stated(image: ImageFile.ImageFile) -> int:
+    return int(getattr(image, "n_frames", 1))
+
+
+def _pages(image: ImageFile.ImageFile, limits: Limits) -> int:
+    """Return the pages of a TIFF, a chain that must be walked and could be endless."""
+    try:
+        image.seek(limits.frames)
+    except EOFError:
+        image.seek(0)
+        return _stated(image)
+    return limits.frames + 1
+
+
+def _frames(
+    image: ImageFile.ImageFile,
+    data: bytes,
+    media_type: MediaType,
+    judged: list[int],
+    limits: Limits,
+) -> Iterator[Image.Image]:
+    if media_type is MediaType.GIF:
+        yield from _gif_frames(data, judged, limits)
+    elif isinstance(image, IcoImagePlugin.IcoImageFile):
+        for index in judged:
+            yield image.ico.frame(index)
+    else:
+        for index in judged:
+            image.seek(index)
+            yield image
+
+
+def _gif_frames(data: bytes, judged: list[int], limits: Limits) -> Iterator[Image.Image]:
+    """Build up each judged frame from the latest one that hides all before it.
+
+    So the last of many frames costs what changed since then, not the whole film.
+    """
+    film = animation.gif(data, most=limits.frames)
+    first = film.start_of(judged[0])
+    clip = _open(film.clip(data, first), MediaType.GIF)
+    for index in judged:
+        start = film.start_of(index)
+        if start > first:
+            first = start
+            clip = _open(film.clip(data, first), MediaType.GIF)
+        clip.seek(index - first)
+        yield clip
+
+
+def _forms(
+    frames: Iterator[Image.Image], orientation: int, limits: Limits
+) -> Iterator[FrameForms]:
+    while True:
+        with _hostile():
+            frame = next(frames, None)
+            if frame is None:
+                return
+            require_size(*frame.size, limits)
+            pixels, alpha = _pixels_and_alpha(frame)
+            decoded = forms(pixels, alpha=alpha, orientation=orientation)
+        yield decoded
+
+
+def _pixels_and_alpha(frame: Image.Image) -> tuple[Pixels, Alpha | None]:
+    """Return the pixels of ``frame`` and its alpha channel, None where it has none."""
+    match frame.mode:
+        case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
+            return _gray(np.asarray(frame)), None
+        case "LAB":
+            return np.asarray(_from_lab(frame)), None
+        case "La":  # premultiplied; turned into colours by way of the plain form only
+            frame = frame.convert("LA")
+        case _:
+            pass
+    if not frame.has_transparency_data:
+        return np.asarray(frame.convert("RGB")), None
+    levels = np.asarray(frame.convert("RGBA"))
+    return np.ascontiguousarray(levels[..., :3]), np.ascontiguousarray(levels[..., 3])
+
+
+def _gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
+    """Return gray of any depth as 8 bits: the high byte, or the range of what is there."""
+    if levels.dtype.kind in "ui" and levels.min() >= 0 and levels.max() <= _SIXTEEN_BITS:
+        gray = (levels.astype(np.uint32) >> 8).astype(np.uint8)
+    else:
+        gray = _stretched(np.nan_to_num(levels.astype(np.float64)))
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    low, high = float(levels.min()), float(levels.max())
+    if low >= 0 and high <= 1:  # light as a share of white
+        low, high = 0.0, 1.0
+    stretched: NDArray[np.uint8] = (
+        (levels - low) * (255 / max(high - low, 1e-9)) + 0.5
+    ).astype(np.uint8)
+    return stretched
+
+
+def _from_lab(frame: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    turned = ImageCms.profileToProfile(frame, lab, srgb, outputMode="RGB")
+    return frame.convert("RGB") if turned is None else turned

@@ -1,4 +1,4 @@
-"""What decoding gives: frames as arrays of pixels, or the reason why there are none."""
+"""What decoding gives: frames in every form that is hashed, or why there are none."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 from protech.types import Limits, Unscannable
 
 Pixels = NDArray[np.uint8]
-"""(height, width, 3) uint8 sRGB, C-contiguous."""
+"""(height, width, 3) uint8 sRGB."""
+
+Alpha = NDArray[np.uint8]
+"""(height, width) uint8: 0 lets the page through, 255 hides it."""
+
+_OPAQUE = 255
+
+_SIDEWAYS = range(5, 9)
+"""EXIF orientations that swap width and height."""
 
 
-class Undecodable(Exception):  # noqa: N818 - carries a result, not an error
+class Undecodable(Exception):
     """Carries why hostile media could not be decoded to the worker, which makes it a result.
 
     It holds the reason and nothing of the media; it never leaves the worker.
@@ -29,8 +37,8 @@ class FrameForms:
     """One frame: the forms that are hashed, distinct, and the one that a person would see.
 
     ``displayed`` is turned as EXIF says and lies on white where it is see-through. ``hashed``
-    holds it first, then the frame as stored (not turned) and without its alpha channel, where
-    these differ from it.
+    holds it first; then, where they differ, the frame as stored (not turned) on white, on black
+    and without its alpha channel.
     """
 
     hashed: tuple[Pixels, ...] = field(repr=False)
@@ -59,3 +67,72 @@ def require_size(width_px: int, height_px: int, limits: Limits) -> None:
         raise Undecodable(Unscannable.CORRUPT)
     if width_px * height_px > limits.pixels:
         raise Undecodable(Unscannable.TOO_LARGE)
+
+
+def sampled(count: int, limits: Limits) -> list[int]:
+    """Return which of ``count`` frames are judged: evenly spread, the first and the last too.
+
+    Raises:
+        Undecodable: CORRUPT without frames, TOO_LARGE beyond ``limits.frames``.
+    """
+    if count < 1:
+        raise Undecodable(Unscannable.CORRUPT)
+    if count > limits.frames:
+        raise Undecodable(Unscannable.TOO_LARGE)
+    judged = max(2, limits.sampled_frames)
+    if count <= judged:
+        return list(range(count))
+    return [round(i * (count - 1) / (judged - 1)) for i in range(judged)]
+
+
+def forms(pixels: Pixels, *, alpha: Alpha | None = None, orientation: int = 1) -> FrameForms:
+    """Return the forms of one frame as stored, see-through where ``alpha`` is below 255.
+
+    Nobody knows the colour of the page behind: a picture may show on white only, on black only,
+    or in a viewer that drops the alpha channel. So all three are hashed.
+    """
+    stored = [pixels]
+    if alpha is not None and not np.all(alpha == _OPAQUE):
+        stored = [laid_on(255, pixels, alpha), laid_on(0, pixels, alpha), pixels]
+    displayed = turned(stored[0], orientation)
+    every = (displayed, *stored)
+    distinct = [
+        form
+        for i, form in enumerate(every)
+        if not any(np.array_equal(form, earlier) for earlier in every[:i])
+    ]
+    return FrameForms(hashed=tuple(distinct), displayed=displayed)
+
+
+def laid_on(level: int, pixels: Pixels, alpha: Alpha) -> Pixels:
+    """Return ``pixels`` on a page of one gray ``level``, 0 black to 255 white."""
+    share = alpha[..., None].astype(np.uint16)
+    mixed = pixels * share + np.uint16(level) * (_OPAQUE - share)
+    return ((mixed + _OPAQUE // 2) // _OPAQUE).astype(np.uint8)
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Return ``pixels`` turned as EXIF says; the same array where there is nothing to turn."""
+    match orientation:
+        case 2:
+            view = pixels[:, ::-1]
+        case 3:
+            view = pixels[::-1, ::-1]
+        case 4:
+            view = pixels[::-1]
+        case 5:
+            view = pixels.transpose(1, 0, 2)
+        case 6:
+            view = pixels.transpose(1, 0, 2)[:, ::-1]
+        case 7:
+            view = pixels.transpose(1, 0, 2)[::-1, ::-1]
+        case 8:
+            view = pixels.transpose(1, 0, 2)[::-1]
+        case _:
+            return pixels
+    return np.ascontiguousarray(view)
+
+
+def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Return width and height as displayed under an EXIF orientation."""
+    return size[::-1] if orientation in _SIDEWAYS else size
