@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,7 +20,7 @@ STAND_ALONE = {"evidence/verify.py": 600}
 
 FUNCTION_LINES = 40
 
-PROCESS_BOUNDARIES = {"serve/detector_service.py"}
+PROCESS_BOUNDARIES = {"guard/screen.py", "serve/detector_service.py"}
 """Where an item's fault, whatever it is, is logged and the item held: one an application."""
 
 PURE = ("policy", "trust", "gate", "authority", "merkle")
@@ -80,15 +80,21 @@ def matching_lines(pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
+def none(found: Iterable[str]) -> None:
+    """Fail with every place that was found, one a line."""
+    places = sorted(found)
+    assert not places, "\n" + "\n".join(places)
+
+
 def test_modules_are_short() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in python_files()}
     product = {name_of(path) for path in modules()} | {"dev.py", "tools/check.py"}
-    too_long = {
-        name: length
+    too_long = [
+        f"{name} has {length} lines"
         for name, length in lengths.items()
         if name in product and length > STAND_ALONE.get(name, MODULE_LINES)
-    }
-    assert too_long == {}
+    ]
+    none(too_long)
 
 
 def test_functions_are_short() -> None:
@@ -98,7 +104,7 @@ def test_functions_are_short() -> None:
         for function in functions(path)
         if lines_without_docstring(function) > FUNCTION_LINES
     ]
-    assert too_long == []
+    none(too_long)
 
 
 def test_every_module_that_does_something_has_a_twin_test() -> None:
@@ -108,7 +114,7 @@ def test_every_module_that_does_something_has_a_twin_test() -> None:
         if path.name not in {"__init__.py", "__main__.py"} and any(functions(path))
         if not twin_of(path).exists()
     ]
-    assert without == []
+    none(without)
 
 
 def twin_of(path: Path) -> Path:
@@ -125,7 +131,7 @@ def test_only_process_boundaries_catch_everything() -> None:
         if isinstance(node, ast.ExceptHandler) and catches_everything(node)
         if name_of(path) not in PROCESS_BOUNDARIES
     ]
-    assert caught == []
+    none(caught)
 
 
 def catches_everything(handler: ast.ExceptHandler) -> bool:
@@ -147,7 +153,7 @@ def test_pure_modules_read_no_clock() -> None:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and node.attr in CLOCKS
     ]
-    assert read == []
+    none(read)
 
 
 def test_values_are_frozen_slotted_and_keyword_only() -> None:
@@ -160,7 +166,7 @@ def test_values_are_frozen_slotted_and_keyword_only() -> None:
         if "dataclass" in ast.unparse(decorator)
         if not {"frozen=True", "slots=True", "kw_only=True"} <= options(decorator)
     ]
-    assert loose == []
+    none(loose)
 
 
 def options(decorator: ast.expr) -> set[str]:
@@ -171,13 +177,13 @@ def options(decorator: ast.expr) -> set[str]:
 
 def test_names_say_something() -> None:
     empty = [name_of(path) for path in modules() if EMPTY_NAMES.fullmatch(path.stem)]
-    assert empty == []
+    none(empty)
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
     folders = {path.parent for path in modules()}
     without = [name_of(folder) for folder in folders if not (folder / "__init__.py").exists()]
-    assert without == []
+    none(without)
 
 
 def test_every_file_of_the_product_goes_into_the_wheel() -> None:
@@ -187,20 +193,19 @@ def test_every_file_of_the_product_goes_into_the_wheel() -> None:
     }
     files = {path for path in SOURCE.rglob("*") if path.is_file()}
     python = {path for path in files if path.suffix in {".py", ".pyc"}}
-    assert {name_of(path) for path in files - python - packed} == set()
+    none(name_of(path) for path in files - python - packed)
 
 
 def test_a_loose_end_has_an_issue() -> None:
-    assert matching_lines(LOOSE_END) == []
+    none(matching_lines(LOOSE_END))
 
 
 def test_an_ignored_rule_is_named_with_its_reason() -> None:
-    assert matching_lines(NOQA) == []
-    assert matching_lines(TYPE_IGNORE) == []
+    none([*matching_lines(NOQA), *matching_lines(TYPE_IGNORE)])
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
-    assert matching_lines(MACHINE_PATH) == []
+    none(matching_lines(MACHINE_PATH))
 
 
 def test_what_is_imported_is_declared() -> None:
@@ -218,7 +223,7 @@ def test_what_is_imported_is_declared() -> None:
         for package in imported_packages(path)
         if package not in allowed[max(folder for folder in allowed if is_inside(path, folder))]
     }
-    assert undeclared == set()
+    none(undeclared)
 
 
 def is_inside(path: Path, folder: str) -> bool:
@@ -241,7 +246,7 @@ def imported_packages(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             roots.add(node.module.partition(".")[0])
     return {
-        DISTRIBUTIONS.get(root, [root])[0].lower()
+        DISTRIBUTIONS.get(root, [root])[0].lower().replace("_", "-")
         for root in roots - {"protech", "tests", "tools", "dev"} - sys.stdlib_module_names
     }
 
