@@ -57,6 +57,10 @@ class Measuring(Protocol):
     def header(self, media: Media, media_type: MediaType) -> Measured:
         """Return the declared size only."""
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether hostile media is parsed under the kernel's lock."""
+
     def close(self) -> None:
         """End every worker."""
 
@@ -92,6 +96,7 @@ class Engine:
         settings: PolicySettings = TRIAGE,
         limits: Limits | None = None,
         workers: int | None = None,
+        allow_unsandboxed: bool = False,
     ) -> Self:
         """Open lists and models and start the workers.
 
@@ -102,6 +107,8 @@ class Engine:
             settings: Which application's choices the policy table takes.
             limits: Bounds for one item.
             workers: Sandboxed processes; None takes one for each processor.
+            allow_unsandboxed: Go on where the kernel cannot lock a worker; for the guard,
+                which says so on its page.
 
         Raises:
             ListFormatError: A list is not one.
@@ -116,6 +123,7 @@ class Engine:
             workers=workers or os.cpu_count() or 1,
             limits=limits,
             models=model_set.directory if model_set else None,
+            allow_unsandboxed=allow_unsandboxed,
         )
         point = model_set.point(settings.name) if model_set else None
         return cls(
@@ -136,11 +144,17 @@ class Engine:
         """Pairs of task and model id."""
         return self._models
 
+    @property
+    def is_sandboxed(self) -> bool:
+        """Whether hostile media is parsed under the kernel's lock."""
+        return self._pool.is_locked
+
     def inspect(self, source: Source, *, claims: Kind | None = None) -> Verdict:
         """Judge one item; whatever hostile media does is in the verdict, not raised.
 
         Raises:
             SourceError: A path that does not exist or is not a regular file.
+            SandboxError, ModelError, ConfigError: No worker can start any more.
         """
         try:
             with opened(source, claims=claims) as media:

@@ -4,7 +4,7 @@ All rows are evaluated. The severest decision wins; the lowest-numbered row that
 the reason. Adding a match or raising a score never unblocks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from protech.types import (
@@ -102,7 +102,7 @@ class Policy:
             yield 5, self.settings.unsure, Reason.UNSURE
 
 
-def has_exact_match(matches: list[Match]) -> bool:
+def has_exact_match(matches: Iterable[Match]) -> bool:
     """Return whether some list holds the SHA-256, or MD5 and SHA-1 together (row 1)."""
     by_list: dict[tuple[str, int], set[MatchKind]] = {}
     for match in matches:

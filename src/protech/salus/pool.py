@@ -104,6 +104,11 @@ class Pool:
         """
         return self._ask(Operation.HEADER, media, media_type)
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether hostile media is parsed under the kernel's lock."""
+        return self.lock_state.is_locked
+
     def close(self) -> None:
         """End every worker; an item that one of them is at is lost as crashed."""
         with self._lock:

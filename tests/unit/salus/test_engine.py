@@ -255,6 +255,8 @@ class Broken:
     def header(self, media: Media, media_type: object) -> Measured:
         return Measured()
 
+    is_locked = False
+
     def close(self) -> None:
         return None
 
@@ -262,3 +264,8 @@ class Broken:
 def test_size_that_no_header_declares_is_not_known(engine: Engine) -> None:
     bare = Engine(known=(), pool=Broken(), policy=engine._policy)
     assert bare.dimensions(INNOCENT) is None
+    assert not bare.is_sandboxed
+
+
+def test_engine_says_that_its_workers_are_locked(engine: Engine) -> None:
+    assert engine.is_sandboxed
