@@ -186,7 +186,7 @@ def _seccomp() -> tuple["ModuleType | None", list[str]]:
     except OSError:
         return None, [NO_SECCOMP]
     try:
-        import pyseccomp  # noqa: PLC0415 - it looks for the C library as it loads, and raises
+        import pyseccomp  # it looks for the C library as it loads, and raises
     except (ImportError, RuntimeError):
         return None, [NO_LIBSECCOMP]
     return pyseccomp, []

@@ -4,7 +4,6 @@ Every send and every receive has a deadline. A worker that is late, ends, or say
 is no answer to the question is of no more use: ``Lost``.
 """
 
-import fcntl
 import os
 import select
 import signal
@@ -22,9 +21,6 @@ from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
 from protech.types import Measured, Media, Unscannable
 
-INLINE_BYTES = 256 * 1024
-"""Longer media goes as a sealed memory file: nobody waits for the other to drain a buffer."""
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 REAP_S = 5.0
 """How long a killed process may take to go, in seconds."""
 
@@ -35,7 +31,7 @@ _ERRORS: Mapping[wire.Refusal, type[ProtechError]] = {
 }
 
 
-class Lost(Exception):  # noqa: N818 - a result for one item, not an error
+class Lost(Exception):
     """The worker is gone or must go; ``reason`` is what that makes of the item."""
 
     def __init__(self, reason: Unscannable) -> None:
@@ -119,24 +115,21 @@ class Cage:
         deadline = time.monotonic() + seconds
         self.items += 1
         self._sequence += 1
-        content = None if media.content is None else memoryview(media.content).cast("B")
-        size_bytes = media.size_bytes if content is None else content.nbytes
+        content = memoryview(media.content or b"").cast("B")
+        descriptor = media.descriptor
         request = wire.Request(
             operation=operation,
             media_type=media_type,
-            size_bytes=size_bytes,
+            size_bytes=content.nbytes if descriptor is None else media.size_bytes,
             sequence=self._sequence,
             seconds=seconds,
-            has_descriptor=content is None or size_bytes > INLINE_BYTES,
+            has_descriptor=descriptor is not None,
         )
         head = wire.request_bytes(request)
-        if content is None:
-            self._send(head, deadline, descriptor=media.descriptor)
-        elif request.has_descriptor:
-            with memory_file(content) as descriptor:
-                self._send(head, deadline, descriptor=descriptor)
+        if descriptor is None:
+            self._send(head, content, deadline)
         else:
-            self._send(head + content, deadline)
+            self._send_descriptor(head, descriptor, deadline)
         answer = self._receive(deadline)
         if not isinstance(answer, wire.Answer) or answer.sequence != request.sequence:
             raise Lost(Unscannable.CRASHED)
@@ -156,13 +149,20 @@ class Cage:
             self._process.wait(REAP_S)
         self._channel.close()
 
-    def _send(self, data: bytes, deadline: float, *, descriptor: int | None = None) -> None:
+    def _send(self, head: bytes, content: memoryview, deadline: float) -> None:
         with _losing():
             self._channel.settimeout(_left(deadline))
-            if descriptor is None:
-                self._channel.sendall(data)
-            elif socket.send_fds(self._channel, [data], [descriptor]) != len(data):
+            sent = self._channel.sendmsg([head, content]) - len(head)
+            if sent < 0:
                 raise Lost(Unscannable.CRASHED)  # it does not even read a head
+            self._channel.settimeout(_left(deadline))
+            self._channel.sendall(content[sent:])
+
+    def _send_descriptor(self, head: bytes, descriptor: int, deadline: float) -> None:
+        with _losing():
+            self._channel.settimeout(_left(deadline))
+            if socket.send_fds(self._channel, [head], [descriptor]) != len(head):
+                raise Lost(Unscannable.CRASHED)
 
     def _receive(self, deadline: float) -> wire.Message:
         with _losing():
@@ -179,20 +179,6 @@ class Cage:
                 raise Lost(Unscannable.CRASHED)
             at += count
         return bytes(data)
-
-
-@contextmanager
-def memory_file(content: memoryview) -> Iterator[int]:
-    """Give a descriptor of ``content`` in memory, sealed: nobody can change it any more."""
-    descriptor = os.memfd_create("", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        at = 0
-        while at < content.nbytes:
-            at += os.write(descriptor, content[at:])
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

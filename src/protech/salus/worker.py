@@ -75,8 +75,9 @@ def load(models: Path | None, *, limits: Limits) -> "Meter":
         ModelError: A model or its card cannot be used.
         ImportError: A codec is missing.
     """
-    from protech.salus.decode import preload  # noqa: PLC0415 - only a worker loads codecs
-    from protech.salus.measure import Meter  # noqa: PLC0415 - as above
+    # Only a started worker loads codecs, and onnxruntime only where there are models.
+    from protech.salus.decode import preload
+    from protech.salus.measure import Meter
 
     preload()
     meter = Meter(limits=limits, scorer=_scorer(models) if models else None)
@@ -178,8 +179,8 @@ def _exactly(channel: socket.socket, size_bytes: int) -> memoryview:
 
 
 def _scorer(models: Path) -> "Scorer":
-    from protech.models.registry import open_models  # noqa: PLC0415 - not without models
-    from protech.salus.classify import Classifier  # noqa: PLC0415 - as above
+    from protech.models.registry import open_models
+    from protech.salus.classify import Classifier
 
     model_set = open_models(models)
     if model_set is None:
