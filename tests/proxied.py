@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import io
 import socket
 import ssl
 import threading
@@ -13,18 +14,21 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import h2.config
 import h2.connection
 import h2.events
+import numpy as np
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from PIL import Image
 
 from protech.guard.certificates import Authority, open_authority
-from protech.guard.proxy import serve
 from protech.guard.screen import Screen
+from protech.guard.serving import serve
 from protech.guard.targets import ScreenedLoop, Targets
 from protech.serve.detector_client import DetectorUnavailable
 from protech.types import Decision, Kind, Reason
@@ -106,67 +110,76 @@ class Origin:
     requests: list[tuple[str, Headers]] = field(default_factory=list)
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers from the routes of its server's origin."""
+
+    protocol_version = "HTTP/1.1"
+    served: Origin
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.served.requests.append((self.path, headers))
+        path = urlsplit(self.path).path
+        route = self.served.routes.get(path, Sent(status=404))
+        sent = route(self) if callable(route) else route
+        self.send_response(sent.status)
+        for name, value in sent.headers.items():
+            self.send_header(name, value)
+        if sent.is_chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif "Content-Length" not in sent.headers:
+            self.send_header("Content-Length", str(len(sent.body)))
+        self.end_headers()
+        try:
+            self._send(sent)
+        except OSError:
+            self.close_connection = True
+
+    do_POST = do_HEAD = do_GET  # noqa: N815 - the names that http.server calls
+
+    def _send(self, sent: Sent) -> None:
+        if self.command == "HEAD":
+            return
+        for piece in sent.pieces or (sent.body,):
+            self.wfile.write(
+                b"%x\r\n%s\r\n" % (len(piece), piece) if sent.is_chunked else piece
+            )
+            self.wfile.flush()
+            time.sleep(sent.pause_s)
+        if sent.is_chunked:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """Serves with TLS where it is given a context."""
+
+    daemon_threads = True
+    request_queue_size = 64
+    context: ssl.SSLContext | None = None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        if self.context is not None:
+            connection.settimeout(10)
+            connection = self.context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+
 @contextmanager
 def origin(context: ssl.SSLContext | None = None) -> Iterator[Origin]:
     """Serve HTTP/1.1, over TLS where a context is given."""
     served = Origin(port=0)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            served.requests.append((self.path, headers))
-            route = served.routes.get(self.path, Sent(status=404))
-            sent = route(self) if callable(route) else route
-            self.send_response(sent.status)
-            for name, value in sent.headers.items():
-                self.send_header(name, value)
-            if sent.is_chunked:
-                self.send_header("Transfer-Encoding", "chunked")
-            elif "Content-Length" not in sent.headers:
-                self.send_header("Content-Length", str(len(sent.body)))
-            self.end_headers()
-            try:
-                self._send(sent)
-            except OSError:
-                self.close_connection = True
-
-        do_POST = do_HEAD = do_GET
-
-        def _send(self, sent: Sent) -> None:
-            if self.command == "HEAD":
-                return
-            for piece in sent.pieces or (sent.body,):
-                if sent.is_chunked:
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                else:
-                    self.wfile.write(piece)
-                self.wfile.flush()
-                time.sleep(sent.pause_s)
-            if sent.is_chunked:
-                self.wfile.write(b"0\r\n\r\n")
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 64
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            pass
-
-        def get_request(self) -> tuple[socket.socket, object]:
-            connection, address = super().get_request()
-            if context is not None:
-                connection.settimeout(10)
-                connection = context.wrap_socket(
-                    connection, server_side=True, do_handshake_on_connect=False
-                )
-            return connection, address
-
-    server = Server(("127.0.0.1", 0), Handler)
+    handler = type("OwnHandler", (Handler,), {"served": served})
+    server = Server(("127.0.0.1", 0), handler)
+    server.context = context
     served.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -273,7 +286,7 @@ def proxied(
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 runner.run(serving())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by the test
             errors.append(error)
             ready.set()
 
@@ -375,49 +388,57 @@ def server_context(
     return context
 
 
+class H2Connection(asyncio.Protocol):
+    """One HTTP/2 connection of an origin."""
+
+    def __init__(self, routes: Mapping[str, Sent], requests: list[Headers]) -> None:
+        self._routes = routes
+        self._requests = requests
+        self._pending: dict[int, bytes] = {}
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        self._connection = h2.connection.H2Connection(config)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connection.initiate_connection()
+        transport.write(self._connection.data_to_send())
+
+    def data_received(self, data: bytes) -> None:
+        for event in self._connection.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived):
+                self._answer(event)
+        for stream, body in list(self._pending.items()):
+            self._pending[stream] = _send_some(self._connection, stream, body)
+            if not self._pending[stream]:
+                self._connection.end_stream(stream)
+                del self._pending[stream]
+        self._transport.write(self._connection.data_to_send())
+
+    def _answer(self, event: h2.events.RequestReceived) -> None:
+        assert event.headers is not None
+        assert event.stream_id is not None
+        headers = {str(name): str(value) for name, value in event.headers}
+        self._requests.append(headers)
+        sent = self._routes.get(headers[":path"], Sent(status=404))
+        answer = [(":status", str(sent.status))]
+        answer += [(name.lower(), value) for name, value in sent.headers.items()]
+        self._connection.send_headers(event.stream_id, answer)
+        self._pending[event.stream_id] = sent.body
+
+
 @contextmanager
 def h2_origin(
     certificate: Path, routes: Mapping[str, Sent]
 ) -> Iterator[tuple[int, list[Headers]]]:
     """Serve HTTP/2 and nothing else, over TLS."""
     requests: list[Headers] = []
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h2.connection.H2Connection(
-            h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
-        )
-        connection.initiate_connection()
-        pending: dict[int, bytes] = {}
-        try:
-            writer.write(connection.data_to_send())
-            while data := await reader.read(65535):
-                for event in connection.receive_data(data):
-                    if isinstance(event, h2.events.RequestReceived):
-                        headers = {str(name): str(value) for name, value in event.headers}
-                        requests.append(headers)
-                        sent = routes.get(headers[":path"], Sent(status=404))
-                        answer = [(":status", str(sent.status))]
-                        answer += [
-                            (name.lower(), value) for name, value in sent.headers.items()
-                        ]
-                        connection.send_headers(event.stream_id, answer)
-                        pending[event.stream_id] = sent.body
-                for stream, body in list(pending.items()):
-                    pending[stream] = _send_some(connection, stream, body)
-                    if not pending[stream]:
-                        connection.end_stream(stream)
-                        del pending[stream]
-                writer.write(connection.data_to_send())
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
     context = server_context(certificate, alpn=("h2",))
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(client, "127.0.0.1", 0, ssl=context))
     loop.set_exception_handler(lambda *_: None)
+    server = loop.run_until_complete(
+        loop.create_server(lambda: H2Connection(routes, requests), "127.0.0.1", 0, ssl=context)
+    )
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -426,9 +447,7 @@ def h2_origin(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(asyncio.sleep(0.05))
         loop.close()
 
 
@@ -442,3 +461,59 @@ def _send_some(connection: h2.connection.H2Connection, stream: int, body: bytes)
         connection.send_data(stream, body[:room])
         body = body[room:]
     return body
+
+
+@dataclass(frozen=True)
+class Way:
+    """An origin behind the proxy: photos.test over TLS, plain.test without."""
+
+    routes: dict[str, Route]
+    secure: Origin
+    plain: Origin
+    proxy: Proxied
+
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET"
+    ) -> tuple[int, Headers, bytes]:
+        return self.proxy.get(f"https://photos.test{path}", headers, method=method)
+
+    def asked(self, path: str) -> Headers:
+        """Return the headers of the last request for ``path`` as the origin got them."""
+        requests = self.secure.requests + self.plain.requests
+        return [headers for asked, headers in requests if asked.endswith(path)][-1]
+
+
+@contextmanager
+def way(
+    directory: Path,
+    *,
+    judge: JudgeBySha | None = None,
+    paused: Callable[[], bool] = lambda: False,
+    deadline_s: float = 5.0,
+) -> Iterator[Way]:
+    roots = Roots.make()
+    certificate = roots.site(directory, "photos.test")
+    routes: dict[str, Route] = {}
+    with origin(server_context(certificate)) as secure, origin() as plain:
+        secure.routes = plain.routes = routes
+        overrides = {
+            "photos.test": ("127.0.0.1", secure.port),
+            "plain.test": ("127.0.0.1", plain.port),
+        }
+        with proxied(
+            directory / "state",
+            overrides,
+            roots=roots.write(directory / "roots.pem"),
+            judge=judge,
+            paused=paused,
+            deadline_s=deadline_s,
+        ) as proxy:
+            yield Way(routes=routes, secure=secure, plain=plain, proxy=proxy)
+
+
+def picture(seed: int, kind: str = "JPEG", size: tuple[int, int] = (64, 48)) -> bytes:
+    """Return noise as an encoded picture; a seed never gives the same bytes as another."""
+    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, kind)
+    return file.getvalue()

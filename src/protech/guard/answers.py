@@ -42,7 +42,7 @@ def is_opened_by_person(request: http.Request) -> bool:
     """Return whether the answer fills a tab, as far as the browser says."""
     headers = request.headers
     if "sec-fetch-dest" in headers:
-        return headers["sec-fetch-dest"] == "document"
+        return bool(headers["sec-fetch-dest"] == "document")
     # Over plain http browsers do not say; only a navigation sends both of these.
     return "text/html" in headers.get("accept", "") and "upgrade-insecure-requests" in headers
 
@@ -67,7 +67,7 @@ def unkept(response: http.Response) -> http.Response:
 
 
 def cut_out(response: http.Response, asked: str, *, if_range: str | None) -> http.Response:
-    """Return the range that was ``asked`` of a whole answer, or the whole where it cannot be."""
+    """Return the range that was ``asked`` of a whole answer; the whole where it cannot be."""
     body = response.raw_content or b""
     match = _RANGE.fullmatch(asked.replace(" ", ""))
     headers = response.headers

@@ -1,8 +1,8 @@
 """The guard's own certificate authority: made on this device, for this device, for one year.
 
 It can sign for web sites only: no authority below it, no name of this machine or of a private
-network. The key never leaves the state directory. Certificates for sites have a key of their own
-that lives in memory.
+network. The key never leaves the state directory. Certificates for sites have a key of their
+own that lives in memory.
 """
 
 import ipaddress
@@ -120,6 +120,14 @@ def may_sign(host: str) -> bool:
         labels = host.rstrip(".").lower().split(".")
         return not any(labels[-1:] == [name] for name in EXCLUDED_NAMES)
     return not any(address in ipaddress.ip_network(net) for net in EXCLUDED_NETWORKS)
+
+
+def site_name(host: str) -> x509.GeneralName:
+    """Return ``host``, a name or an address, as a certificate names it."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return x509.DNSName(host.encode("idna").decode())
 
 
 class SiteCertificates(certs.CertStore):

@@ -15,19 +15,20 @@ First bytes (``at_head``), first row that applies:
     nothing                                                             PASS
     the signature of an image, body within HOLD_BYTES                   JUDGE
     the signature of an image, longer                                   HIDE
-    the signature of a video                                            HIDE until video is judged
+    the signature of a video                                            HIDE for now
     text/event-stream                                                   STREAM
     text, SVG among it, within TEXT_BYTES                               REWRITE
     text, longer                                                        STREAM
     the signature of a sound                                            STREAM
     said to be or used as a video                                       HIDE
-    said to be or used as an image                                      JUDGE: it will be unscannable
-    a range was asked of something of known, moderate length            HOLD, to cut the range out
+    said to be or used as an image                                      JUDGE
+    a range was asked of something of known, moderate length            HOLD
     a closed range was asked of anything else                           REFUSE
     otherwise: archives, fonts, programs, documents                     STREAM
 
-Body longer than a held one may be (``at_overflow``): JUDGE becomes HIDE, REWRITE and HOLD become
-STREAM. A stream is cut at the first sign of a picture in it (``guard.stream``).
+A held body that grows too long (``at_overflow``): JUDGE becomes HIDE, REWRITE and HOLD become
+STREAM. A stream is cut at the first sign of a picture in it (``guard.stream``). HIDE is what a
+video gets until video is judged; HOLD keeps a body to cut the range out of it.
 
 Requests (``dropped_headers``): ranges and validators never reach the server unless the browser
 says that the bytes are not for painting, for a 206 would be a part that cannot be judged, and a
@@ -127,7 +128,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """What a request tells: its method, Sec-Fetch-Dest ("" if not sent) and Range ("" if none)."""
+    """What a request tells: method, Sec-Fetch-Dest and Range, each "" where it was not sent."""
 
     method: str
     destination: str = ""

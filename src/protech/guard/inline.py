@@ -1,9 +1,9 @@
 """Pictures written as text: found in a body by one byte pattern, replaced only where blocked.
 
-A run of base64 is taken for a picture when it follows ``data:...;base64,`` or when it begins with
-the signature of a picture, for pages also decode bare base64 (``atob``). The slash, plus and equals
-sign may be escaped as JSON, HTML or a URL escapes them. Text inside a data: URL (SVG, HTML, CSS)
-is read in the same way, some levels deep. What is innocent keeps every byte.
+A run of base64 is taken for a picture when it follows ``data:...;base64,`` or when it begins
+with the signature of a picture, for pages also decode bare base64 (``atob``). The slash, plus
+and equals sign may be escaped as JSON, HTML or a URL escapes them. Text inside a data: URL
+(SVG, HTML, CSS) is read in the same way, some levels deep. What is innocent keeps every byte.
 
 Not found: base64url, base64 put together from several strings, and anything that a program
 computes. ``cuts`` is the same pattern for streams, where nothing can be held back.
@@ -11,13 +11,12 @@ computes. ``cuts`` is the same pattern for streams, where nothing can be held ba
 
 import asyncio
 import re
-from array import array
 from base64 import b64encode
-from binascii import Error, a2b_base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from protech.guard.escapes import from_base64, plain, wide_encoding
 from protech.guard.gate import looks_like_text, media_type_of
 from protech.salus.sniff import SNIFF_BYTES
 from protech.types import Kind
@@ -26,7 +25,7 @@ Replace = Callable[[bytes, Kind | None], Awaitable[bytes | None]]
 """Judges a picture: what stands in its place, or None where it may be shown."""
 
 DEPTH = 3
-"""A data: URL in an SVG in a data: URL in a page; deeper ones are not followed but blanked."""
+"""A data: URL in an SVG in a data: URL in a page; text with a deeper one is blanked."""
 
 PICTURES = 2048
 """Distinct pictures of one body; a page with more is refused by whoever asks."""
@@ -94,10 +93,6 @@ _RAW_SIGNATURE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF(?=.{4}WEBP)|ftyp|\x1a\x45\xdf\xa3",
     re.DOTALL,
 )
-_NAMES = {b"sol": b"/", b"plus": b"+", b"equals": b"="}
-_ESCAPE = re.compile(
-    rb"\\/|%[0-9A-Fa-f]{2}|\\u00([0-9A-Fa-f]{2})|\\[nrt]|&#(?:(\d+)|[xX]([0-9A-Fa-f]+));|&(\w+);"
-)
 
 
 class TooManyPictures(Exception):
@@ -122,11 +117,14 @@ async def rewrite(body: bytes, replace: Replace, *, depth: int = DEPTH) -> bytes
     Raises:
         TooManyPictures: There are more than ``PICTURES`` distinct ones.
     """
-    wide = _wide(body)
+    wide = wide_encoding(body)
     if wide is not None:
-        narrow, widen = wide
+        text = body[: len(body) & ~1].decode(wide, "surrogatepass")
+        narrow = text.encode("utf-8", "surrogatepass")
         changed = await rewrite(narrow, replace, depth=depth)
-        return None if changed is None else widen(changed)
+        return changed and changed.decode("utf-8", "surrogatepass").encode(
+            wide, "surrogatepass"
+        )
     found = await asyncio.to_thread(find, body) if len(body) > LONG_BYTES else find(body)
     if not found:
         return None
@@ -227,7 +225,7 @@ def _read(
 ) -> Inline | None:
     run = (_RUN if is_base64 else _RAW_RUN).match(body, start)
     text = run[0] if run else b""
-    content = _base64(text) if is_base64 else unquote_to_bytes(text)
+    content = from_base64(text) if is_base64 else unquote_to_bytes(text)
     if not content:
         return None
     return Inline(
@@ -241,37 +239,8 @@ def _read(
 
 
 def _claims(media_type: bytes) -> Kind | None:
-    declared = _plain(media_type).strip().lower()
+    declared = plain(media_type).strip().lower()
     return Kind.IMAGE if declared.startswith(b"image/") else None
-
-
-def _plain(text: bytes) -> bytes:
-    """Return ``text`` with the escapes of JSON, URLs and HTML undone."""
-
-    def undone(match: re.Match[bytes]) -> bytes:
-        escape = match[0]
-        if escape.startswith(b"%"):
-            return bytes.fromhex(escape[1:].decode())
-        if match[1]:
-            return bytes.fromhex(match[1].decode())
-        if match[2] or match[3]:
-            code = int(match[2]) if match[2] else int(match[3], 16)
-            return bytes((code,)) if code < 128 else b""
-        if match[4]:
-            return _NAMES.get(match[4], b"")
-        return b"/" if escape == rb"\/" else b"\n"
-
-    return _ESCAPE.sub(undone, text) if b"\\" in text or b"%" in text or b"&" in text else text
-
-
-def _base64(text: bytes) -> bytes:
-    """Return the bytes that a browser would decode, b"" where there are none."""
-    symbols = _plain(text).translate(None, b" \t\r\n\\").rstrip(b"=")
-    symbols = symbols[: len(symbols) - (len(symbols) % 4 == 1)]
-    try:
-        return a2b_base64(symbols + b"=" * (-len(symbols) % 4))
-    except Error:
-        return b""
 
 
 def _spliced(
@@ -293,17 +262,3 @@ def _written(inline: Inline, content: bytes) -> bytes:
         return quote_from_bytes(content).encode()
     text = b64encode(content)
     return quote_from_bytes(text, safe="").encode() if inline.is_escaped else text
-
-
-def _wide(body: bytes) -> tuple[bytes, Callable[[bytes], bytes]] | None:
-    """Return UTF-16 text as UTF-8 and the way back, None for any other body."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if body.startswith(mark):
-            narrow = body[: len(body) & ~1].decode(encoding, "surrogatepass")
-            return (
-                narrow.encode("utf-8", "surrogatepass"),
-                lambda text: text.decode("utf-8", "surrogatepass").encode(
-                    encoding, "surrogatepass"
-                ),
-            )
-    return None

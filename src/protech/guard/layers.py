@@ -15,6 +15,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer, modes
 from mitmproxy.proxy.layers.http import (
+    DropStream,
     ErrorCode,
     HttpLayer,
     HTTPMode,
@@ -25,7 +26,6 @@ from mitmproxy.proxy.layers.http import (
     ResponseHeaders,
     ResponseProtocolError,
     SendHttp,
-    DropStream,
 )
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
 
@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 SCREENING = "screening"
 """Key of a flow's ``Screening`` in its metadata; a flow without one is held whole."""
+
+FIRST_BYTES = b"\x16CDGHOPT"
+"""How TLS and the methods of HTTP begin."""
 
 Answer = Callable[[http.HTTPFlow, str], http.Response]
 """Makes the answer to a request that failed for the reason in mitmproxy's words."""
@@ -80,12 +83,14 @@ class GuardStream(HttpStream):
 
     def state_stream_response_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Pass the body on piece by piece, until a piece may not pass."""
-        screening = self._screening
-        is_piece = isinstance(event, ResponseData)
-        if is_piece and screening is not None and not screening.may_pass(event.data):
+        if isinstance(event, ResponseData) and not self._may_pass(event.data):
             yield from self._cut()
             return
         yield from super().state_stream_response_body(event)
+
+    def _may_pass(self, data: bytes) -> bool:
+        screening = self._screening
+        return screening is None or screening.may_pass(data)
 
     def _hurry(self) -> layer.CommandGenerator[None]:
         screening = self._screening
@@ -203,7 +208,7 @@ class OnlyHttp(NextLayer):
             return GuardLayer(context, HTTPMode.regular, self._answer)
         if context.client.alpn in HTTP_ALPNS:
             return GuardLayer(context, HTTPMode.transparent, self._answer)
-        if not data_client or len(data_client) < 3 and data_client[0] in b"\x16GHPODCT":  # noqa: PLR2004
+        if len(data_client) < 3 and (not data_client or data_client[0] in FIRST_BYTES):
             return None
         if starts_like_tls_record(data_client) and not context.client.tls:
             return self._tls(context)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 GREY = 0xC8
 SIDE_PX = 16_384
-"""Chromium and Firefox paint no picture beyond this side; a longer one keeps its proportions."""
+"""Browsers paint no picture beyond this side; a longer one keeps its proportions."""
 
 PIXELS = 64 * 1024 * 1024
 """A larger one is scaled down: 8 MB of rows before compression, some 10 ms."""

@@ -7,35 +7,24 @@ mitmproxy's own pages, commands, scripts or files.
 import argparse
 import asyncio
 import contextlib
-import errno
 import ipaddress
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-from mitmproxy import options
-from mitmproxy.addons.disable_h2c import DisableH2C
-from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.tlsconfig import TlsConfig
-from mitmproxy.certs import CertStoreEntry
-from mitmproxy.master import Master
-from mitmproxy.net import tls as net_tls
-from mitmproxy.proxy.context import Context
-from mitmproxy.tls import ClientHelloData
-
-from protech.errors import ConfigError, ProtechError
-from protech.guard.certificates import Authority, SiteCertificates, open_authority
+from protech.errors import ProtechError
+from protech.guard.certificates import open_authority
 from protech.guard.consent import Consent
-from protech.guard.layers import OnlyHttp
+from protech.guard.judging import DEADLINE_S
 from protech.guard.record import Record
-from protech.guard.screen import DEADLINE_S, Screen
+from protech.guard.screen import Screen
+from protech.guard.serving import serve
 from protech.guard.targets import Address, ScreenedLoop, Targets
-from protech.guard.upstream import TLS_CIPHERS, trusted_roots
+from protech.guard.upstream import trusted_roots
 from protech.sandbox import harden_process
 from protech.serve.detector_client import DetectorClient
 
@@ -48,98 +37,6 @@ PAUSE_FILE = "pause.json"
 
 LOUD_LIBRARIES = ("mitmproxy", "mitmproxy_rs", "asyncio", "hpack", "h2", "wsproto")
 """Loggers that name hosts and addresses; they are silenced."""
-
-
-class DeviceTls(TlsConfig):
-    """Certificates of this device's authority towards the browser, strict checks towards sites."""
-
-    name = "tlsconfig"
-
-    def __init__(self, authority: Authority) -> None:
-        """Take the authority that signs for sites."""
-        self.certstore = SiteCertificates(authority)
-
-    def configure(self, updated: Iterable[str]) -> None:
-        """Make no store of mitmproxy's own."""
-
-    def running(self) -> None:
-        """Make no store of mitmproxy's own."""
-
-    def request(self, flow: object) -> None:
-        """Answer no address of mitmproxy's own."""
-
-    def tls_clienthello(self, tls_clienthello: ClientHelloData) -> None:
-        """Meet the server first, so that both sides speak the same protocol (HTTP/2 or 1.1)."""
-        tls_clienthello.establish_server_tls_first = bool(tls_clienthello.context.server.tls)
-
-    def get_cert(self, conn_context: Context) -> CertStoreEntry:
-        """Return a certificate for the one name that the browser asked for."""
-        asked = conn_context.client.sni
-        if asked is None and conn_context.server.address:
-            asked = conn_context.server.address[0]
-        return self.certstore.get_cert(None, [_general_name(asked or "")])
-
-
-class GuardMaster(Master):
-    """mitmproxy with only what the guard needs; ``ready`` is called with the address it serves."""
-
-    def __init__(
-        self,
-        settings: options.Options,
-        addons: Sequence[object],
-        *,
-        ready: Callable[[Address], None],
-    ) -> None:
-        """Take the settings, and the addons in the order in which they are asked."""
-        super().__init__(settings, event_loop=asyncio.get_running_loop())
-        self._ready = ready
-        self._server = Proxyserver()
-        self.failure: OSError | None = None
-        self.addons.add(self._server, *addons)
-
-    async def running(self) -> None:
-        """Tell that the proxy serves, or stop where it cannot."""
-        errors = (instance.last_exception for instance in self._server.servers)
-        self.failure = next((error for error in errors if isinstance(error, OSError)), None)
-        addresses = self._server.listen_addrs()
-        if self.failure is not None or not addresses:
-            self.failure = self.failure or OSError(errno.EADDRNOTAVAIL, "nothing listens")
-            self.should_exit.set()
-            return
-        await super().running()
-        self._ready((str(addresses[0][0]), int(addresses[0][1])))
-
-
-async def serve(  # noqa: PLR0913 - the parts, each by name
-    listen: Address,
-    *,
-    authority: Authority,
-    screen: Screen,
-    state: Path,
-    roots: str | None,
-    ready: Callable[[Address], None],
-    stopped: asyncio.Event | None = None,
-) -> None:
-    """Serve at ``listen`` until cancelled or ``stopped``.
-
-    Raises:
-        ConfigError: The address is in use or cannot be used.
-    """
-    net_tls.log_master_secret = None
-    only_http = OnlyHttp(screen.answer_to_failure)
-    addons = (DisableH2C(), DeviceTls(authority), only_http, screen)
-    master = GuardMaster(_bare_settings(state), addons, ready=ready)
-    try:
-        master.options.update(**_settings(listen, roots=roots))
-        waiting = asyncio.create_task(_stop(master, stopped))
-        try:
-            await master.run()
-        finally:
-            waiting.cancel()
-    finally:
-        master._legacy_log_events.uninstall()  # noqa: SLF001 - run() leaves it where it failed early
-    if master.failure is not None:
-        raise _unusable(listen, master.failure)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -213,54 +110,6 @@ def _run(parsed: argparse.Namespace) -> None:
 
     with contextlib.closing(record):
         asyncio.run(serving(), loop_factory=loop)
-
-
-async def _stop(master: Master, stopped: asyncio.Event | None) -> None:
-    if stopped is not None:
-        await stopped.wait()
-        master.shutdown()
-
-
-def _bare_settings(state: Path) -> options.Options:
-    """Return what must hold before the first addon is asked: no file of mitmproxy's is read."""
-    return options.Options(confdir=str(state), server=True)
-
-
-def _settings(listen: Address, *, roots: str | None) -> dict[str, object]:
-    return {
-        "mode": ["regular"],
-        "listen_host": listen[0],
-        "listen_port": listen[1],
-        "connection_strategy": "lazy",
-        "upstream_cert": False,
-        "http2": True,
-        "http3": False,
-        "rawtcp": False,
-        "websocket": True,
-        "validate_inbound_headers": True,
-        "ssl_insecure": False,
-        "ssl_verify_upstream_trusted_ca": roots,
-        "tls_version_client_min": "TLS1_2",
-        "tls_version_server_min": "TLS1_2",
-        "ciphers_server": ":".join(TLS_CIPHERS),
-    }
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host.strip("[]")))
-    except ValueError:
-        return x509.DNSName(host.encode("idna").decode())
-
-
-def _unusable(listen: Address, refused: OSError) -> ConfigError:
-    where = f"{listen[0]}:{listen[1]}"
-    if refused.errno == errno.EADDRINUSE:
-        return ConfigError(
-            f"Another program uses {where}; stop it (`ss -ltnp` names it), or choose another port"
-            f" with --listen {listen[0]}:{listen[1] + 1} and tell the browser."
-        )
-    return ConfigError(f"The proxy cannot listen at {where}: {refused.strerror or refused}.")
 
 
 def _listen(text: str) -> Address:

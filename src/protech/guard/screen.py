@@ -1,21 +1,18 @@
 """The guard's hooks in the proxy: every response waits here until it is settled.
 
-The order in ``response`` is the point: the answer that came is taken away first and an empty one
-put in its place, so that whatever fails afterwards, in our code or below it, nothing unjudged
-leaves. mitmproxy releases a flow whose hook raised.
+The order in ``response`` is the point: the answer that came is taken away first and an empty
+one put in its place, so that whatever fails afterwards, in our code or below it, nothing
+unjudged leaves. mitmproxy itself releases a flow whose hook raised.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
-from typing import Protocol
 
 from mitmproxy import http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from protech.guard import answers, inline
+from protech.guard import answers
 from protech.guard.certificates import may_sign
 from protech.guard.coding import CodingError, TooLong, decoded, offered
 from protech.guard.gate import (
@@ -26,27 +23,17 @@ from protech.guard.gate import (
     Step,
     claim,
     dropped_headers,
-    media_type_of,
 )
 from protech.guard.inline import TooManyPictures
+from protech.guard.judging import DEADLINE_S, Counter, Judge, Judging, Unjudged
 from protech.guard.layers import SCREENING
 from protech.guard.placeholder import placeholder
 from protech.guard.stream import Screening
 from protech.guard.targets import Targets
 from protech.guard.upstream import OWN_MACHINE_ERROR, Trouble, trouble
-from protech.salus.sniff import SNIFF_BYTES
-from protech.serve.detector_client import DetectorUnavailable
-from protech.types import Decision, Kind, Reason
+from protech.types import Reason
 
 logger = logging.getLogger(__name__)
-
-SURFACE = "proxy"
-
-DEADLINE_S = 20.0
-"""How long a picture is held for its judgement; browsers wait longer than that for a server."""
-
-GRACE_S = 1.0
-"""After its own deadline the detector's client gets this long to say so."""
 
 FACTS = "facts"
 PAUSED = "paused"
@@ -64,46 +51,6 @@ LOOKED_AT = frozenset({"document", "embed", "frame", "iframe", "image", "object"
 """Values of Sec-Fetch-Dest of things that were to be seen, so that their refusal is counted."""
 
 
-class Judgement(Protocol):
-    """What a judge says of one picture."""
-
-    @property
-    def decision(self) -> Decision: ...  # noqa: D102
-    @property
-    def reason(self) -> Reason: ...  # noqa: D102
-    @property
-    def width_px(self) -> int | None: ...  # noqa: D102
-    @property
-    def height_px(self) -> int | None: ...  # noqa: D102
-
-
-class Judge(Protocol):
-    """Who judges pictures: the client of the detector service."""
-
-    async def inspect(
-        self,
-        content: bytes | memoryview,
-        *,
-        claims: Kind | None,
-        surface: str,
-        deadline_s: float,
-    ) -> Judgement:
-        """Return what is decided about ``content``; raise DetectorUnavailable where nothing is."""
-        ...
-
-
-class Counter(Protocol):
-    """Where hidden pictures are counted."""
-
-    def count(self, *, day: date, surface: str, reason: Reason) -> None:
-        """Add one."""
-        ...
-
-
-class Unjudged(Exception):
-    """No judgement was to be had for a picture."""
-
-
 class Screen:
     """Screens everything that passes; one per proxy."""
 
@@ -117,24 +64,21 @@ class Screen:
         deadline_s: float = DEADLINE_S,
     ) -> None:
         """Take the parts; nothing is opened."""
-        self._judge = judge
-        self._counter = counter
+        self._judging = Judging(judge, counter, deadline_s=deadline_s)
         self._paused = paused
         self._targets = targets
-        self._deadline_s = deadline_s
-        self._counting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="count")
 
     def done(self) -> None:
         """Write the last counts."""
-        self._counting.shutdown()
+        self._judging.close()
 
     def answer_to_failure(self, flow: http.HTTPFlow, message: str) -> http.Response:
         """Return the answer to a request that failed upstream, for ``layers``."""
-        was_connected = flow.server_conn is not None and flow.server_conn.connected
-        return answers.failed(flow.request, trouble(message, was_connected=was_connected))
+        what = trouble(message, was_connected=flow.server_conn.connected)
+        return answers.failed(flow.request, what)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Refuse tunnels to this machine, and encrypted ones that no certificate of ours fits."""
+        """Refuse tunnels to this machine, and encrypted ones that we cannot sign for."""
         host = flow.request.host
         if self._targets.is_refused(host):
             flow.response = answers.worded(Trouble.OWN_MACHINE, host=host, status=403)
@@ -206,7 +150,7 @@ class Screen:
             flow.response = await self._settled(flow, came)
         except Exception as error:  # noqa: BLE001 - the one boundary: whatever fails, nothing leaves
             logger.error("response refused after error=%s", type(error).__name__)
-            self._count(Reason.UNSCANNABLE)
+            self._judging.count(Reason.UNSCANNABLE)
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Screen a whole message of a server; what a person sends is theirs."""
@@ -220,7 +164,7 @@ class Screen:
         content = message.content
         message.content = b""
         try:
-            message.content = await self._screened_message(content, is_text=message.is_text)
+            message.content = await self._judging.message(content, is_text=message.is_text)
         except Exception as error:  # noqa: BLE001 - as in response
             logger.error("message dropped after error=%s", type(error).__name__)
             message.drop()
@@ -250,11 +194,11 @@ class Screen:
         except (CodingError, TooLong):
             return self._hidden(flow, screening)
         try:
-            stand_in = await self._stand_in(
+            stand_in = await self._judging.stand_in(
                 content, claim(screening.request, screening.response)
             )
         except Unjudged:
-            self._count(Reason.UNSCANNABLE)
+            self._judging.count(Reason.UNSCANNABLE)
             return answers.unkept(answers.replaced(came, placeholder(None, None)))
         if stand_in is not None:
             came = answers.replaced(came, stand_in)
@@ -265,68 +209,13 @@ class Screen:
     ) -> http.Response:
         try:
             body = await _decoded(came, screening.response, limit_bytes=2 * TEXT_BYTES)
-            changed, is_lasting = await self._rewrite(body)
+            changed, is_lasting = await self._judging.rewrite(body)
         except (CodingError, TooLong, TooManyPictures):
             return answers.failed(flow.request, Trouble.NOT_SCREENABLE)
         if changed is not None:
             came = answers.replaced(came, changed)
             came = came if is_lasting else answers.unkept(came)
         return self._cut_out(flow, came, screening)
-
-    async def _rewrite(self, body: bytes) -> tuple[bytes | None, bool]:
-        """Return the text as it may be shown, None if as it is, and whether that will last."""
-        is_lasting = True
-
-        async def replace(content: bytes, claims: Kind | None) -> bytes | None:
-            nonlocal is_lasting
-            try:
-                return await self._stand_in(content, claims)
-            except Unjudged:
-                is_lasting = False
-                self._count(Reason.UNSCANNABLE)
-                return placeholder(None, None)
-
-        return await inline.rewrite(body, replace), is_lasting
-
-    async def _screened_message(self, content: bytes, *, is_text: bool) -> bytes:
-        if is_text:
-            changed, _ = await self._rewrite(content)
-            return content if changed is None else changed
-        start = inline.picture_start(content)
-        kind = media_type_of(content[start : start + SNIFF_BYTES]).kind
-        if kind is Kind.VIDEO:
-            self._count(Reason.UNSCANNABLE)
-            return content[:start] + bytes(len(content) - start)
-        if kind is not Kind.IMAGE:
-            return content
-        try:
-            stand_in = await self._stand_in(content[start:], None)
-        except Unjudged:
-            self._count(Reason.UNSCANNABLE)
-            stand_in = placeholder(None, None)
-        if stand_in is None:
-            return content
-        # Inside a frame of the page's own making lengths count: blank it and keep the length.
-        return stand_in if start == 0 else content[:start] + bytes(len(content) - start)
-
-    async def _stand_in(self, content: bytes, claims: Kind | None) -> bytes | None:
-        """Return what stands in place of a picture, None where it may be shown.
-
-        Raises:
-            Unjudged: There is no judgement.
-        """
-        deadline_s = self._deadline_s
-        try:
-            async with asyncio.timeout(deadline_s + GRACE_S):
-                judgement = await self._judge.inspect(
-                    content, claims=claims, surface=SURFACE, deadline_s=deadline_s
-                )
-        except (DetectorUnavailable, TimeoutError) as absent:
-            raise Unjudged from absent
-        if judgement.decision is Decision.ALLOW:
-            return None
-        self._count(judgement.reason)
-        return placeholder(judgement.width_px, judgement.height_px)
 
     def _cut_out(
         self, flow: http.HTTPFlow, came: http.Response, screening: Screening
@@ -339,16 +228,12 @@ class Screen:
     def _hidden(self, flow: http.HTTPFlow, screening: Screening) -> http.Response:
         """Return the refusal of what cannot be judged, counted where it was to be looked at."""
         if screening.step is not Step.REFUSE or screening.request.destination in LOOKED_AT:
-            self._count(Reason.UNSCANNABLE)
+            self._judging.count(Reason.UNSCANNABLE)
         return answers.failed(flow.request, Trouble.NOT_SCREENABLE)
 
     def _settle(self, flow: http.HTTPFlow, response: http.Response) -> None:
         flow.response = response
         flow.metadata[SETTLED] = True
-
-    def _count(self, reason: Reason) -> None:
-        day = datetime.now().astimezone().date()  # the person's own calendar day
-        self._counting.submit(self._counter.count, day=day, surface=SURFACE, reason=reason)
 
 
 def response_facts(response: http.Response) -> ResponseFacts:

@@ -1,7 +1,7 @@
 """Where requests may go: never to this machine, whatever name leads there.
 
-Names are resolved in one place, the event loop's ``getaddrinfo``, and the addresses that it lets
-through are the ones that are connected to; a name that answers differently a moment later
+Names are resolved in one place, the event loop's ``getaddrinfo``, and the addresses that it
+lets through are the ones that are connected to; a name that answers differently a moment later
 (rebinding) gains nothing.
 """
 
@@ -22,7 +22,7 @@ _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: IPv4 inside IPv6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Which hosts may be reached; ``overrides`` says where a name of the demo or a test lies."""
+    """Which hosts may be reached; ``overrides`` says where a name of the demo lies."""
 
     overrides: Mapping[str, Address] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ class ScreenedLoop(asyncio.SelectorEventLoop):
         self,
         host: str | bytes | None,
         port: str | int | None,
-        **options: Any,
+        **options: int,
     ) -> list[tuple[Any, ...]]:
         """Resolve ``host``, leaving out the addresses of this machine.
 

@@ -25,7 +25,7 @@ TLS_CIPHERS = (
     "AES128-SHA",
     "AES256-SHA",
 )
-"""What Chromium still takes from servers, the first wanted most. Source: net/ssl in Chromium."""
+"""What Chromium still takes from servers, the first wanted most. Source: Chromium's net/ssl."""
 
 
 class Trouble(StrEnum):
@@ -65,7 +65,7 @@ _WORDS = {
     ),
     Trouble.NOT_YET_VALID: Words(
         title="The site's certificate is not valid yet",
-        text="Check the date and time of this computer; if they are right, it is the site's fault.",
+        text="Check the date and time of this computer; if they are right, it is the site.",
     ),
     Trouble.WRONG_HOST: Words(
         title="The certificate belongs to another site",
@@ -73,11 +73,11 @@ _WORDS = {
     ),
     Trouble.SELF_SIGNED: Words(
         title="The site vouches only for itself",
-        text=f"Its certificate is signed by nobody else, so anybody could have made it. {_SITE}",
+        text=f"Its certificate is signed by nobody else; anybody could have made it. {_SITE}",
     ),
     Trouble.UNKNOWN_ROOT: Words(
         title="Nobody known vouches for this site",
-        text=f"Its certificate is signed by an authority that this computer does not know. {_SITE}",
+        text=f"Its certificate is signed by somebody whom this computer does not know. {_SITE}",
     ),
     Trouble.WEAK_KEY: Words(
         title="The site's certificate is too weak",
@@ -89,7 +89,8 @@ _WORDS = {
     ),
     Trouble.NO_TLS: Words(
         title="The site does not answer securely",
-        text="An encrypted connection was asked for and something else answered. Check the address.",
+        text="An encrypted connection was asked for and something else answered. Check the"
+        " address.",
     ),
     Trouble.TLS_FAILED: Words(
         title="No secure connection came about",
@@ -102,8 +103,8 @@ _WORDS = {
     ),
     Trouble.NOT_COVERED: Words(
         title="This address is inside your own network",
-        text="Encrypted pages of devices in your own network cannot be screened, so they are not"
-        " opened. Use its http:// address, or open it without the protection.",
+        text="Encrypted pages of devices in your own network cannot be screened, so they are"
+        " not opened. Use its http:// address, or open it without the protection.",
     ),
     Trouble.NOT_SCREENABLE: Words(
         title="This cannot be screened yet",
@@ -179,9 +180,7 @@ def page(what: Trouble, *, host: str) -> bytes:
 
 
 def trusted_roots() -> str | None:
-    """Return the file of roots that this machine trusts, None where only the packaged ones are."""
-    path = ssl.get_default_verify_paths().cafile
-    system = Path("/etc/ssl/certs/ca-certificates.crt")
-    if path is None and system.is_file():
-        return str(system)
-    return path
+    """Return the file of roots that this machine trusts, None where there is none."""
+    named = ssl.get_default_verify_paths().cafile
+    files = (named, "/etc/ssl/certs/ca-certificates.crt")
+    return next((file for file in files if file and Path(file).is_file()), None)
