@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from protech.salus.frames import Undecodable
 from protech.types import Unscannable
@@ -11,6 +12,8 @@ _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x21, 0x2C, 0x3B
 _GIF_GRAPHIC_CONTROL = 0xF9
 
 _PNG_SIGNATURE_BYTES = 8
+
+_BIG_TIFF = 43
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +118,20 @@ def png_frames(data: bytes, *, most: int) -> int:
         frames += name == b"fcTL"
         at += int.from_bytes(data[at : at + 4]) + 12
     return frames
+
+
+def tiff_pages(data: bytes, *, most: int) -> int:
+    """Return how many pages a TIFF chains, ``most`` + 1 at most; a loop ends the chain."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    is_big = int.from_bytes(data[2:4], order) == _BIG_TIFF
+    count_bytes, entry_bytes, link_bytes = (8, 20, 8) if is_big else (2, 12, 4)
+
+    def number(at: int, length: int) -> int:
+        return int.from_bytes(data[at : at + length], order)
+
+    at = number(8 if is_big else 4, link_bytes)
+    pages: set[int] = set()
+    while at and at not in pages and at < len(data) and len(pages) <= most:
+        pages.add(at)
+        at = number(at + count_bytes + entry_bytes * number(at, count_bytes), link_bytes)
+    return len(pages)

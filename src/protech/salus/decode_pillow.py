@@ -66,7 +66,7 @@ _BROKEN = (
 )
 """What Pillow's readers raise on files that lie."""
 
-_SIXTEEN_BITS = 0xFFFF
+_WHITE = 255.0
 
 _PLAYABLE = re.compile(rb"hdlr.{8}(?:vide|soun)", re.DOTALL)
 """The handler of a film or sound track (ISO 14496-12 8.4.3): a film that poses as a picture."""
@@ -165,7 +165,7 @@ def _count(
         case MediaType.ICO if isinstance(image, IcoImagePlugin.IcoImageFile):
             return len(image.ico.entry)
         case MediaType.TIFF:
-            return _pages(image, limits)
+            return animation.tiff_pages(data, most=limits.frames)
         case MediaType.PNG:
             return max(_stated(image), animation.png_frames(data, most=limits.frames))
         case MediaType.WEBP | MediaType.AVIF | MediaType.HEIC:
@@ -176,16 +176,6 @@ def _count(
 
 def _stated(image: ImageFile.ImageFile) -> int:
     return int(getattr(image, "n_frames", 1))
-
-
-def _pages(image: ImageFile.ImageFile, limits: Limits) -> int:
-    """Return the pages of a TIFF, a chain that must be walked and could be endless."""
-    try:
-        image.seek(limits.frames)
-    except EOFError:
-        image.seek(0)
-        return _stated(image)
-    return limits.frames + 1
 
 
 def _frames(
@@ -255,8 +245,8 @@ def _pixels_and_alpha(frame: Image.Image) -> tuple[Pixels, Alpha | None]:
 
 
 def _gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
-    """Return gray of any depth as 8 bits: the high byte, or the range of what is there."""
-    if levels.dtype.kind in "ui" and levels.min() >= 0 and levels.max() <= _SIXTEEN_BITS:
+    """Return gray of any depth as 8 bits: of 16 the high byte, of 32 the range it has."""
+    if levels.dtype.itemsize == 2:
         gray = (levels.astype(np.uint32) >> 8).astype(np.uint8)
     else:
         gray = _stretched(np.nan_to_num(levels.astype(np.float64)))
@@ -265,12 +255,10 @@ def _gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
 
 def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
     low, high = float(levels.min()), float(levels.max())
-    if low >= 0 and high <= 1:  # light as a share of white
-        low, high = 0.0, 1.0
-    stretched: NDArray[np.uint8] = (
-        (levels - low) * (255 / max(high - low, 1e-9)) + 0.5
-    ).astype(np.uint8)
-    return stretched
+    if low >= 0 and high <= _WHITE:  # shares of white, or levels as they are
+        low, high = 0.0, 1.0 if high <= 1 else _WHITE
+    share = (levels - low) / max(high - low, 1e-9)
+    return np.rint(share * _WHITE).astype(np.uint8)
 
 
 def _from_lab(frame: Image.Image) -> Image.Image:
