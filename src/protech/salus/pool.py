@@ -21,7 +21,7 @@ from protech.errors import SandboxError
 from protech.salus.cage import Cage, Lost
 from protech.salus.sniff import MediaType
 from protech.salus.wire import Operation
-from protech.sandbox import LockState
+from protech.sandbox import LockState, capability
 from protech.types import Limits, Measured, Media, Unscannable
 
 WORKER = (sys.executable, "-P", "-m", "protech.salus.worker")
@@ -54,6 +54,8 @@ class Pool:
         worker: Sequence[str] = WORKER,
     ) -> None:
         """Start ``workers`` and ``spare`` processes and wait for the first to be ready.
+
+        ``lock_state`` says which layers hold the workers.
 
         Args:
             workers: Items measured at once.
@@ -237,11 +239,10 @@ def _environment() -> dict[str, str]:
 
 
 def _lock_state(cage: Cage) -> LockState:
-    ready = cage.ready
-    if ready is None:
-        return LockState()
+    ready = cage.await_ready(seconds=START_S)
     return LockState(
         has_seccomp=ready.has_seccomp,
         landlock_abi=ready.landlock_abi,
         has_namespaces=ready.has_namespaces,
+        missing=() if ready.landlock_abi and ready.has_seccomp else capability().missing,
     )

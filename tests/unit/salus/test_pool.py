@@ -1,6 +1,8 @@
 """The pool loses one item to a hostile worker and never two; all workers are real processes."""
 
+import io
 import os
+import random
 import signal
 import sys
 import threading
@@ -9,14 +11,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import pillow_heif
 import pytest
+from PIL import Image
 
 from protech.errors import ModelError, SandboxError
 from protech.salus import pool as pools
 from protech.salus.cage import Cage
+from protech.salus.measure import Meter
 from protech.salus.pool import Pool
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Measured, Media, Unscannable
+from tests.surrogate import Variant, make_surrogate, paint_pattern
 
 HOSTILE = Path(__file__).with_name("hostile_worker.py")
 LIMITS = Limits(seconds=0.5, memory_bytes=256 * 1024 * 1024, size_bytes=1024 * 1024)
@@ -83,6 +90,21 @@ def await_a_sign(cage: Cage) -> None:
     limit = time.monotonic() + 30
     while cage.is_silent() and time.monotonic() < limit:
         time.sleep(0.01)
+
+
+def test_a_worker_that_the_system_kills_costs_the_item_it_was_at(pool: Pool) -> None:
+    pid = ask(pool, b"pid").width_px
+    killing = threading.Thread(target=lambda: kill_when_busy(pool, pid or 0))
+    killing.start()
+    assert ask(pool, b"hang") == Measured(unscannable=Unscannable.CRASHED)
+    killing.join()
+    assert ask(pool, b"next").width_px == 4
+
+
+def kill_when_busy(pool: Pool, pid: int) -> None:
+    while not pool._busy:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_warm_spare_answers_when_a_worker_is_lost(pool: Pool) -> None:
@@ -215,3 +237,87 @@ def test_a_module_in_the_current_directory_is_not_imported(
     monkeypatch.chdir(tmp_path)
     with Pool(workers=1, limits=LIMITS, models=None, spare=0) as pool:
         assert pool.lock_state.is_locked
+
+
+CODECS = {
+    MediaType.JPEG: "JPEG",
+    MediaType.PNG: "PNG",
+    MediaType.GIF: "GIF",
+    MediaType.WEBP: "WEBP",
+    MediaType.AVIF: "AVIF",
+    MediaType.HEIC: "HEIF",
+    MediaType.TIFF: "TIFF",
+    MediaType.BMP: "BMP",
+    MediaType.ICO: "ICO",
+    MediaType.JPEG_2000: "JPEG2000",
+}
+
+
+def noise(side: int) -> Image.Image:
+    blocks = np.random.default_rng(7).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(np.kron(blocks, np.ones((side // 8, side // 8, 1), np.uint8)))
+
+
+def packed(media_type: MediaType, image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    pillow_heif.register_heif_opener()
+    image.save(file, CODECS[media_type])
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """A pool of the product's own workers, with the models that fire on the printed pattern."""
+    models = make_surrogate(tmp_path_factory.mktemp("models"))
+    with Pool(workers=1, limits=Limits(), models=models) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("media_type", CODECS)
+def test_every_codec_works_inside_the_lock(real: Pool, media_type: MediaType) -> None:
+    content = packed(media_type, noise(256))
+    measured = real.measure(Media(content=content, size_bytes=len(content)), media_type)
+    assert (measured.unscannable, measured.width_px, measured.height_px) == (None, 256, 256)
+    assert measured.frames[0].scores is not None
+    outside = Meter(limits=Limits()).measure(content, media_type=media_type)
+    assert measured.frames[0].hashes == outside.frames[0].hashes
+    header = real.header(Media(content=content, size_bytes=len(content)), media_type)
+    assert (header.width_px, header.height_px) == (256, 256)
+
+
+def test_every_model_of_the_cascade_works_inside_the_lock(real: Pool) -> None:
+    printed = paint_pattern(np.asarray(noise(256)), Variant.MINOR)
+    content = packed(MediaType.PNG, Image.fromarray(printed))
+    measured = real.measure(Media(content=content, size_bytes=len(content)), MediaType.PNG)
+    scores = measured.frames[0].scores
+    assert scores is not None
+    assert (scores.explicit or 0) > 0.5
+    assert any((person.apparent_minor or 0) > 0.5 for person in scores.persons)
+
+
+def test_two_thousand_broken_files_cost_no_worker(real: Pool) -> None:
+    chance = random.Random(7)
+    whole = [(kind, packed(kind, noise(64))) for kind in CODECS]
+    first = real._idle[0]
+    for _ in range(2000):
+        media_type, content = chance.choice(whole)
+        broken = mutated(bytearray(content), chance)
+        measured = real.measure(Media(content=broken, size_bytes=len(broken)), media_type)
+        assert measured.unscannable not in {Unscannable.CRASHED, Unscannable.TIMED_OUT}
+    assert first in real._idle or first.items >= pools.ITEMS_PER_WORKER
+
+
+def mutated(content: bytearray, chance: random.Random) -> bytes:
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(len(content))
+        match chance.randrange(4):
+            case 0:
+                content[at] = chance.randrange(256)
+            case 1:
+                del content[at : at + chance.randint(1, 16)]
+            case 2:
+                content[at:at] = chance.randbytes(chance.randint(1, 16))
+            case _:
+                content[at] ^= 1 << chance.randrange(8)
+        content = content or bytearray(1)
+    return bytes(content)
