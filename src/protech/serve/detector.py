@@ -8,12 +8,14 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from protech.errors import ConfigError, ProtechError, TrustError
+from protech.lists.store import open_list
 from protech.salus.engine import Engine
 from protech.salus.policy import GUARD, MESSAGING, TRIAGE, PolicySettings
 from protech.sandbox import harden_process
@@ -45,17 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ) as engine,
             listening(options.socket) as listener,
         ):
-            asyncio.run(_serve(engine, listener, workers=options.workers))
+            asyncio.run(_serve(engine, listener, options))
     except ProtechError as error:
         sys.stderr.write(f"protech detector: {error}\n")
         return error.exit_code
-    finally:
-        options.socket.unlink(missing_ok=True)
     return 0
 
 
-def listening(path: Path) -> socket.socket:
-    """Return a socket that listens at ``path``, which lies in a directory of this user alone.
+@contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    """Listen at ``path``, in a directory of this user alone, for the length of the ``with``.
 
     Raises:
         TrustError: Others can enter the directory.
@@ -78,7 +79,11 @@ def listening(path: Path) -> socket.socket:
             f"The detector cannot listen at {path}: {refused.strerror or refused};"
             " name a shorter or another path with --socket."
         ) from refused
-    return listener
+    try:
+        with listener:
+            yield listener
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def quiet_libraries() -> None:
@@ -108,9 +113,13 @@ def _clear(path: Path) -> None:
     )
 
 
-async def _serve(engine: Engine, listener: socket.socket, *, workers: int) -> None:
-    judging = Judging(engine, threads=workers * THREADS_PER_WORKER)
-    detector = Detector(judging, state=lambda: _state(engine, workers=workers))
+async def _serve(engine: Engine, listener: socket.socket, options: argparse.Namespace) -> None:
+    # The index exists by now; opening it again costs one read of the list.
+    counts = [open_list(path, use=options.policy).reading.entries for path in options.list]
+    judging = Judging(engine, threads=options.workers * THREADS_PER_WORKER)
+    detector = Detector(
+        judging, state=lambda: _state(engine, workers=options.workers, counts=counts)
+    )
     serving = asyncio.create_task(detector.serve(listener))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -121,8 +130,17 @@ async def _serve(engine: Engine, listener: socket.socket, *, workers: int) -> No
         await asyncio.to_thread(judging.close)
 
 
-def _state(engine: Engine, *, workers: int) -> dict[str, Any]:
-    return {"process": os.getpid(), "workers": workers, "sandboxed": engine.is_sandboxed}
+def _state(engine: Engine, *, workers: int, counts: Sequence[int]) -> dict[str, Any]:
+    known = zip(engine.lists, counts, strict=True)
+    return {
+        "process": os.getpid(),
+        "workers": workers,
+        "sandboxed": engine.is_sandboxed,
+        "lists": [
+            {"name": ref.name, "version": ref.version, "stale": ref.stale, "count": count}
+            for ref, count in known
+        ],
+    }
 
 
 def _settings(options: argparse.Namespace) -> PolicySettings:
