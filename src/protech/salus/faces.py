@@ -113,7 +113,11 @@ def in_frame(faces: Faces, view: View) -> Faces:
 
 
 def blend(found: list[Faces], *, overlap: float) -> Faces:
-    """Return each face once: boxes that share ``overlap`` of their union, weighted by score."""
+    """Return each face once: boxes that share ``overlap`` of their union, weighted by score.
+
+    A view that shows a face the wrong way up finds it with its eyes elsewhere: only boxes whose
+    eyes point the way of the best one's are averaged.
+    """
     scores = np.concatenate([faces.scores for faces in found])
     points = np.concatenate([faces.points for faces in found])
     order = np.argsort(-scores, kind="stable")
@@ -123,7 +127,10 @@ def blend(found: list[Faces], *, overlap: float) -> Faces:
     while len(scores):
         same = _shares(points[0], points) >= overlap
         same[0] = True
-        blended.append(np.average(points[same], axis=0, weights=scores[same]))
+        eyes = points[:, 3] - points[:, 2]
+        alike = same & (eyes @ eyes[0] > 0.0)
+        alike[0] = True
+        blended.append(np.average(points[alike], axis=0, weights=scores[alike]))
         best.append(float(scores[0]))
         scores, points = scores[~same], points[~same]
     return Faces(scores=np.array(best), points=np.array(blended).reshape(-1, 4, 2))

@@ -133,6 +133,15 @@ def test_the_same_face_in_two_views_is_one_weighted_by_score() -> None:
     assert once.points[0, 0, 0] == pytest.approx((10 * 0.6 + 20 * 0.9) / 1.5)
 
 
+def test_a_view_that_shows_the_face_the_wrong_way_up_does_not_move_its_eyes() -> None:
+    upright = face(10, 10, 100, 0.9)
+    wrong = face(20, 10, 100, 0.6)
+    wrong.points[0, 2:] = wrong.points[0, [3, 2]] + (0, 40)
+    once = blend([wrong, upright], overlap=0.3)
+    assert once.scores.tolist() == [0.9]
+    assert np.array_equal(once.points, upright.points)
+
+
 def test_two_faces_side_by_side_stay_two() -> None:
     both = blend([face(10, 10, 100, 0.6), face(90, 10, 100, 0.9)], overlap=0.3)
     assert both.scores.tolist() == [0.9, 0.6]
