@@ -43,6 +43,7 @@ def album_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, photo in photos.items():
         pictures.write(pictures.copies(photo), directory / name)
         pictures.write(pictures.animations(photo, others), directory / f"{name}-moving")
+        pictures.write(pictures.formats(photo), directory / f"{name}-formats")
     return directory
 
 

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from protech.guard.certificates import CERTIFICATE_FILE
 from protech.serve.detector_client import DetectorClient, DetectorUnavailable
@@ -77,9 +79,9 @@ def guard(
         socket, lists=lists, models=models, is_adult_filter_on=is_adult_filter_on
     )
     screen = proxy_arguments(directory, site, deadline_s=deadline_s)
-    with launched(judge) as detector:
+    with launched(judge, home=directory) as detector:
         wait_for(socket, detector)
-        with started(screen) as (proxy, ready):
+        with started(screen, home=directory) as (proxy, ready):
             yield Guard(
                 proxy_port=int(ready.rpartition(":")[2]),
                 authority=directory / "state" / CERTIFICATE_FILE,
@@ -92,16 +94,22 @@ def guard(
 def wait_for(socket: Path, detector: subprocess.Popen[str]) -> None:
     """Return once the detector answers at ``socket``."""
     end = time.monotonic() + READY_S
-    while True:
-        try:
-            asyncio.run(_state(socket))
-            return
-        except DetectorUnavailable:
-            if detector.poll() is not None or time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+    while not in_own_loop(lambda: _serves(socket)):
+        if detector.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"the detector did not serve; exit code {detector.poll()}")
+        time.sleep(0.1)
 
 
-async def _state(socket: Path) -> None:
+def in_own_loop[Result](work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run ``work`` in a thread: playwright keeps an event loop running in this one."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
+
+
+async def _serves(socket: Path) -> bool:
     async with DetectorClient(socket) as client:
-        await client.state()
+        try:
+            await client.state()
+        except DetectorUnavailable:
+            return False
+        return True

@@ -53,6 +53,14 @@ def test_the_adult_filter_hides_what_it_is_switched_on_for(
     assert_nothing_was_shown(visits.VISITS[visit](filtering, "adult", album["adult"]))
 
 
+@pytest.mark.parametrize("name", HIDDEN)
+def test_no_pixel_of_a_hidden_photo_is_shown_in_any_format(
+    name: str, guarded: Browser, album: Album
+) -> None:
+    group = f"{name}-formats"
+    assert_nothing_was_shown(visits.formats(guarded, group, album[group]))
+
+
 def test_the_adult_filter_hides_animations(filtering: Browser, album: Album) -> None:
     assert_nothing_was_shown(visits.animated(filtering, "adult-moving", album["adult-moving"]))
 
@@ -87,6 +95,11 @@ def test_free_photos_are_shown(visit: str, guarded: Browser, album: Album) -> No
 def test_free_animations_are_shown(guarded: Browser, album: Album) -> None:
     showing = visits.animated(guarded, "free-moving", album["free-moving"])
     assert not showing.missing(showing.cool)
+
+
+def test_free_formats_are_shown(guarded: Browser, album: Album) -> None:
+    showing = visits.formats(guarded, "free-formats", album["free-formats"])
+    assert set(showing.missing(showing.cool)) == {"formats/truncated"}
 
 
 def test_every_byte_of_what_is_free_arrives(guarded: Browser, album: Album) -> None:

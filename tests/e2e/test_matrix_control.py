@@ -31,6 +31,11 @@ def test_without_guard_every_animation_shows_its_listed_frame(
     assert not showing.missing(showing.warm)
 
 
+def test_without_guard_every_format_is_painted(direct: Browser, album: Album) -> None:
+    showing = visits.formats(direct, "listed-formats", album["listed-formats"])
+    assert not showing.missing(showing.warm)
+
+
 def test_without_guard_free_pictures_show_no_warm_pixel(direct: Browser, album: Album) -> None:
     showing = visits.wall(direct, "free", album["free"])
     assert not showing.missing(showing.cool)

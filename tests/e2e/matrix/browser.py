@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, CDPSession, Page, Playwright, ProxySettings
+from playwright.sync_api import Browser, CDPSession, Error, Page, Playwright, ProxySettings
 
 from tests.e2e.matrix.pages import CELL_HEIGHT_PX, CELL_WIDTH_PX, COLUMNS
 from tests.e2e.matrix.pictures import Pixels, warm_pixels
@@ -101,7 +101,8 @@ def page(browser: Browser, *, height_px: int = 800) -> Iterator[tuple[Page, Film
 def _record(session: CDPSession, film: Film) -> None:
     def keep(event: dict[str, Any]) -> None:
         film.add(base64.b64decode(event["data"]))
-        session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+        with contextlib.suppress(Error):  # the page may be closing
+            session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     session.on("Page.screencastFrame", keep)
     session.send("Page.startScreencast", {"format": "jpeg", "quality": 90})

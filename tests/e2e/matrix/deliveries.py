@@ -36,7 +36,11 @@ MARKUP = {
     "br": '<img src="@br">',
     "zstd": '<img src="@zstd">',
     "deflate": '<img src="@deflate">',
+    "deflate-raw": '<img src="@deflate-raw">',
     "twice": '<img src="@twice">',
+    "cut-off": '<img src="@cut-off">',
+    "lost": '<img src="@lost">',
+    "moved": '<img src="@moved&to=@plain">',
     "validated": '<img src="@validated">',
     "mixed": '<img src="@mixed">',
     "cdn": '<img src="@cdn:plain">',
@@ -51,6 +55,7 @@ MARKUP = {
     "svg-href": '<svg viewBox="0 0 40 30"><image href="@plain" width="40" height="30"/></svg>',
     "svg-data": '<svg viewBox="0 0 40 30"><image href="@data" width="40" height="30"/></svg>',
     "svg-file": '<img src="/svg/@name">',
+    "nested-page": '<iframe src="@page"></iframe>',
     "srcdoc": f'<iframe srcdoc="{FRAMED} src=@plain&gt;"></iframe>',
     "srcdoc-data": f'<iframe srcdoc="{FRAMED} src=@data&gt;"></iframe>',
     "data": '<img src="@data">',
@@ -100,11 +105,22 @@ SCRIPTED = (
     "json-bare",
     "json-bare-slash",
     "json-urlsafe",
+    "json-hesitant",
+    "text-lines",
     "script-data",
 )
 
-UNJUDGEABLE = frozenset({"range-insistent", "range-disguised", "socket-split", "mixed"})
-"""A picture in parts, or without an end, cannot be judged: hidden, innocent or not."""
+UNJUDGEABLE = frozenset(
+    {
+        "range-insistent",
+        "range-disguised",
+        "socket-split",
+        "mixed",
+        "server-sent",
+        "json-hesitant",
+    }
+)
+"""A picture in parts, without an end, or in a stream cannot be judged: hidden in any case."""
 
 
 def names() -> list[str]:
@@ -152,6 +168,11 @@ def _nested(picture: Picture) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(drawing(picture).encode()).decode()
 
 
+def _page(picture: Picture) -> str:
+    inner = f'<body style="margin:0"><img width="40" height="30" src="{data_url(picture)}">'
+    return "data:text/html;base64," + base64.b64encode(inner.encode()).decode()
+
+
 def _utf8(picture: Picture) -> str:
     return "data:image/svg+xml;utf8," + html.escape(quote(drawing(picture), safe=" =:/;,'()"))
 
@@ -167,5 +188,6 @@ INLINE: dict[str, Callable[[Picture], str]] = {
     "untyped": lambda picture: data_url(picture).replace(picture.media_type, "", 1),
     "percent": lambda picture: f"data:{picture.media_type},{quote_from_bytes(picture.content)}",
     "nested": _nested,
+    "page": _page,
     "utf8": _utf8,
 }

@@ -196,7 +196,16 @@ def _html(group: str, head: str, body: str) -> str:
     )
 
 
+def _formats(group: str, pictures: Group) -> str:
+    return _html(
+        group,
+        f"<style>{BASE_CSS}</style>",
+        _grid(group, pictures, '<img src="@plain">', "formats"),
+    )
+
+
 PAGES = {
+    "formats": _formats,
     "wall": _wall,
     "lazy": _lazy,
     "animated": _animated,

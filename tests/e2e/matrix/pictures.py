@@ -8,10 +8,11 @@ one warm pixel anywhere in a screenshot is one pixel of a hidden picture.
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 from protech.guard.paint import Palette, paint
 
@@ -21,13 +22,17 @@ WIDTH_PX, HEIGHT_PX = 640, 480
 WARM_FLOOR, WARM_MARGIN = 60, 26
 COOL_MARGIN = 4
 FRAME_MS = 120
+QUICK = {"avif": {"speed": 10}, "webp": {"method": 0}, "png": {"compress_level": 1}}
+"""Options of the encoders that are slow if left alone."""
+
 MEDIA_TYPES = {
     "jpeg": "image/jpeg",
     "png": "image/png",
     "webp": "image/webp",
     "avif": "image/avif",
     "gif": "image/gif",
-    "svg": "image/svg+xml",
+    "bmp": "image/bmp",
+    "ico": "image/x-icon",
 }
 
 
@@ -72,19 +77,45 @@ def copies(photo: Pixels) -> list[Picture]:
     ]
 
 
+def formats(photo: Pixels) -> list[Picture]:
+    """Return the photo in the other formats and ways of encoding that browsers paint."""
+    image = Image.fromarray(photo)
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    clear = image.copy()
+    clear.putalpha(255)
+    own = _file("own", image, "jpeg", quality=90).content
+    return [
+        _file("gif", image.quantize(128), "gif"),
+        _file("bmp", image, "bmp"),
+        _file("ico", image.resize((256, 192)), "ico", sizes=[(256, 192)]),
+        _file("progressive", image, "jpeg", quality=85, progressive=True),
+        _file("cmyk", image.convert("CMYK"), "jpeg", quality=90),
+        _file("full-chroma", image, "jpeg", quality=85, subsampling=0),
+        _file("turned", image, "jpeg", quality=85, exif=turned),
+        _file("alpha", clear, "png"),
+        _file("lossless", image, "webp", lossless=True, quality=0, method=0),
+        Picture(copy="trailing", media_type="image/jpeg", content=own + b"PK\x03\x04" * 64),
+        Picture(copy="truncated", media_type="image/jpeg", content=own[: len(own) * 3 // 4]),
+    ]
+
+
 def animations(photo: Pixels, others: list[Pixels]) -> list[Picture]:
     """Return animations of three frames, one of them ``photo`` and the rest ``others``."""
     made = []
     for place, name in enumerate(("first", "middle", "last")):
         frames = [Image.fromarray(other) for other in others[:2]]
         frames.insert(place, Image.fromarray(photo))
-        made += [_animation(f"{kind}-{name}", frames, kind) for kind in ("gif", "webp", "png")]
+        made += [
+            _animation(f"{kind}-{name}", frames, kind)
+            for kind in ("gif", "webp", "png", "avif")
+        ]
     return made
 
 
-def _file(copy: str, image: Image.Image, kind: str, *, quality: int = 80) -> Picture:
+def _file(copy: str, image: Image.Image, kind: str, **options: Any) -> Picture:
     buffer = io.BytesIO()
-    image.save(buffer, kind.upper(), quality=quality)
+    image.save(buffer, kind.upper(), **options)
     return Picture(copy=copy, media_type=MEDIA_TYPES[kind], content=buffer.getvalue())
 
 
@@ -93,7 +124,13 @@ def _animation(copy: str, frames: list[Image.Image], kind: str) -> Picture:
         frames = [frame.quantize(128) for frame in frames]
     buffer = io.BytesIO()
     frames[0].save(
-        buffer, kind.upper(), save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0
+        buffer,
+        kind.upper(),
+        save_all=True,
+        append_images=frames[1:],
+        duration=FRAME_MS,
+        loop=0,
+        **QUICK.get(kind, {}),
     )
     return Picture(copy=copy, media_type=MEDIA_TYPES[kind], content=buffer.getvalue())
 
@@ -102,7 +139,9 @@ def write(pictures: list[Picture], directory: Path) -> None:
     """Write each picture as ``COPY.SUBTYPE`` where the origin looks for it."""
     directory.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
-        suffix = picture.media_type.removeprefix("image/").removesuffix("+xml")
+        suffix = (
+            picture.media_type.removeprefix("image/").removeprefix("x-").replace("icon", "ico")
+        )
         (directory / f"{picture.copy}.{suffix}").write_bytes(picture.content)
 
 

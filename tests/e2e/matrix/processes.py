@@ -49,12 +49,17 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def launched(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """Run ``python ARGUMENTS`` in its own process group until the ``with`` ends."""
+def launched(
+    arguments: list[str], *, home: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run ``python ARGUMENTS`` in its own process group until the ``with`` ends.
+
+    With a ``home`` its settings, state and cache are there and not the person's.
+    """
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}/src:{CHECKOUT}"},
+        env=environment(home),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -65,10 +70,23 @@ def launched(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
         end(process)
 
 
+def environment(home: Path | None = None) -> dict[str, str]:
+    """Return an environment in which the checkout's packages are found, at home in ``home``."""
+    own = {**os.environ, "PYTHONPATH": f"{CHECKOUT}/src:{CHECKOUT}"}
+    if home is not None:
+        own["HOME"] = str(home)
+        for name in ("CONFIG", "STATE", "CACHE", "DATA"):
+            own[f"XDG_{name}_HOME"] = str(home / name.lower())
+        own["XDG_RUNTIME_DIR"] = str(home)
+    return own
+
+
 @contextlib.contextmanager
-def started(arguments: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(
+    arguments: list[str], *, home: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """As ``launched``, once the process has written READY; the second value is that line."""
-    with launched(arguments) as process:
+    with launched(arguments, home=home) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("READY"):

@@ -11,7 +11,10 @@ from tests.e2e.matrix.transports import CODINGS, TRANSPORTS, Wanted
 DOCUMENTS = ("/wall.js", "/worker.js", "/keep.js")
 PAGES = ("/p/wall", "/p/strict", "/p/integrity", "/wall.css", "/inline.js")
 CODED = frozenset({*CODINGS, "twice"})
-IN_PARTS = frozenset({"insistent", "disguised", "mixed"})
+NOT_WHOLE = frozenset(
+    {"insistent", "disguised", "mixed", "server-sent", "hesitant", "moved", "cut-off", "json"}
+)
+"""In parts, elsewhere, or sent in several styles."""
 JSON_STYLES = ("data", "slash", "unicode", "bare", "bare-slash", "urlsafe")
 
 Group = dict[str, Picture]
@@ -28,7 +31,7 @@ def sent(name: str, group: Group) -> dict[str, str]:
         assert made is not None, address
         sums[address] = digest(made[1])
     for copy, picture in group.items():
-        for transport in TRANSPORTS.keys() - IN_PARTS - {"json"}:
+        for transport in TRANSPORTS.keys() - NOT_WHOLE:
             sums[f"/m/{transport}/{name}/{copy}?sum"] = digest(_body(transport, picture, {}))
         for style in JSON_STYLES:
             address = f"/m/json/{name}/{copy}?sum&style={style}"

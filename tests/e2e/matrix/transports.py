@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import brotli
 import zstandard
@@ -112,11 +112,16 @@ def _deflate(content: bytes) -> bytes:
     return zlib.compress(content)
 
 
+def _raw_deflate(content: bytes) -> bytes:
+    return zlib.compress(content, wbits=-zlib.MAX_WBITS)
+
+
 CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "br": brotli.compress,
     "zstd": zstandard.ZstdCompressor().compress,
     "deflate": _deflate,
+    "deflate-raw": _raw_deflate,
 }
 
 
@@ -127,10 +132,8 @@ def coded(*names: str) -> Callable[[Wanted], Reply]:
         body = wanted.picture.content
         for name in names:
             body = CODINGS[name](body)
-        headers = (
-            ("content-type", wanted.picture.media_type),
-            ("content-encoding", ", ".join(names)),
-        )
+        said = ", ".join(name.removesuffix("-raw") for name in names)
+        headers = (("content-type", wanted.picture.media_type), ("content-encoding", said))
         return Reply(pieces=(body,), headers=headers)
 
     return send
@@ -155,6 +158,40 @@ def disguised(wanted: Wanted) -> Reply:
     """Send the part that the URL names as a whole 200 answer of octets."""
     first, last = int(wanted.query["first"]), int(wanted.query["last"])
     return _whole(wanted.picture.content[first : last + 1], "application/octet-stream")
+
+
+def cut_off(wanted: Wanted) -> Reply:
+    """Send gzip without its checksum; browsers paint what they could undo."""
+    whole = gzip.compress(wanted.picture.content, mtime=0)
+    headers = (("content-type", wanted.picture.media_type), ("content-encoding", "gzip"))
+    return Reply(pieces=(whole[:-8],), headers=headers)
+
+
+def lost(wanted: Wanted) -> Reply:
+    """Send it with status 404; an <img> shows it all the same."""
+    return replace(plain(wanted), status=404)
+
+
+def moved(wanted: Wanted) -> Reply:
+    """Redirect to where it is."""
+    place = (("location", wanted.query["to"]),)
+    return Reply(pieces=(b"",), status=302, headers=place)
+
+
+def lines(wanted: Wanted) -> Reply:
+    """Send base64 in lines of 76 characters, as mail does."""
+    return _whole(base64.encodebytes(wanted.picture.content), "text/plain")
+
+
+def hesitant(wanted: Wanted) -> Reply:
+    """Send JSON with a pause so long that a proxy may take it for a stream."""
+    body = json.dumps({"name": "file", "file": data_url(wanted.picture)}).encode()
+    cut = body.index(b"base64") + 20
+    return Reply(
+        pieces=(body[:cut], body[cut:]),
+        headers=(("content-type", "application/json"),),
+        pause_s=2.2,
+    )
 
 
 def validated(wanted: Wanted) -> Reply:
@@ -262,7 +299,13 @@ TRANSPORTS: dict[str, Callable[[Wanted], Reply]] = {
     "br": coded("br"),
     "zstd": coded("zstd"),
     "deflate": coded("deflate"),
+    "deflate-raw": coded("deflate-raw"),
     "twice": coded("gzip", "br"),
+    "cut-off": cut_off,
+    "lost": lost,
+    "moved": moved,
+    "lines": lines,
+    "hesitant": hesitant,
     "ranged": ranged,
     "insistent": insistent,
     "disguised": disguised,

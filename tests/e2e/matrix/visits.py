@@ -6,13 +6,16 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.matrix.browser import Film, cells, finish, page, screenshot
+from tests.e2e.matrix.browser import SETTLE_MS, Film, cells, finish, page, screenshot
 from tests.e2e.matrix.pages import ANIMATED, wall_cells
 from tests.e2e.matrix.pictures import FRAME_MS, Picture, Pixels, cool_pixels, warm_pixels
 
 SITE = "https://site.example"
 SHOWN_SHARE = 0.5
 """Of a cell's pixels; less is a picture that did not arrive."""
+
+SHOTS = 12
+"""Of an animation; enough that each of its frames is met."""
 
 NAVIGATED = ("chunked", "slow", "gzip", "br", "twice", "mixed")
 NAVIGATED_PIXELS = 20_000
@@ -92,9 +95,20 @@ def animated(browser: Browser, name: str, group: Group) -> Showing:
     with page(browser, height_px=240) as (opened, film):
         opened.goto(f"{SITE}/p/animated?set={name}")
         finish(opened)
-        for _ in range(8):
+        for _ in range(SHOTS):
             showing.look(screenshot(opened), names)
-            opened.wait_for_timeout(FRAME_MS / 2)
+            opened.wait_for_timeout(FRAME_MS / 3)
+        showing.watch(film)
+    return showing
+
+
+def formats(browser: Browser, name: str, group: Group) -> Showing:
+    """Visit one page of pictures in every format that Chromium paints."""
+    showing = Showing()
+    with page(browser) as (opened, film):
+        opened.goto(f"{SITE}/p/formats?set={name}")
+        opened.wait_for_timeout(SETTLE_MS)
+        showing.look(screenshot(opened), [f"formats/{copy}" for copy in group])
         showing.watch(film)
     return showing
 

@@ -163,6 +163,10 @@ const DELIVERIES = {
     drawn(cell, (await decoder.decode()).image);
     return buffer;
   },
+  "json-hesitant": async (cell) =>
+    inlined(cell, (await (await fetch(part(cell).url("hesitant"))).json()).file),
+  "text-lines": async (cell) =>
+    blobbed(cell, decoded(await (await fetch(part(cell).url("lines"))).text()), part(cell).type),
   range: ranges,
   "range-insistent": (cell) => pieces(cell, "insistent"),
   "range-disguised": (cell) => pieces(cell, "disguised"),
