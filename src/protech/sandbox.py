@@ -153,7 +153,7 @@ def lock_down(*, memory_bytes: int | None, channel: int | None = None) -> LockSt
         landlock_abi = 0
     try:
         if filters is not None:
-            _load_filter(filters, channel)
+            allow_list(filters, channel).load()
             has_seccomp = True
     except OSError as refused:
         missing.append(f"seccomp did not take hold: {refused.strerror}")
@@ -192,11 +192,11 @@ def _seccomp() -> tuple["ModuleType | None", list[str]]:
     return pyseccomp, []
 
 
-def _load_filter(seccomp: "ModuleType", channel: int | None) -> None:
-    """Put the allow-list on every thread of this process.
+def allow_list(seccomp: "ModuleType", channel: int | None) -> Any:  # noqa: ANN401 - untyped
+    """Return the filter that ``load`` puts on every thread of this process.
 
     Raises:
-        OSError: The kernel or libseccomp does not take it.
+        OSError: libseccomp does not take it.
     """
     rules = seccomp.SyscallFilter(defaction=seccomp.ERRNO(errno.EPERM))
     # A 32-bit or x32 call on a 64-bit kernel would pass by these numbers.
@@ -210,7 +210,7 @@ def _load_filter(seccomp: "ModuleType", channel: int | None) -> None:
     _add(seccomp, rules, seccomp.ERRNO(errno.ENOSYS), "clone3")
     for name, *conditions in _conditional(seccomp, channel):
         _add(seccomp, rules, seccomp.ALLOW, name, *conditions)
-    rules.load()
+    return rules
 
 
 def _conditional(seccomp: "ModuleType", channel: int | None) -> Iterator[tuple[Any, ...]]:
