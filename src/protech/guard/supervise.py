@@ -118,7 +118,8 @@ class Supervisor:
 
     def ask_to_stop(self) -> None:
         """End ``run``; may be called from a signal handler or another thread."""
-        os.eventfd_write(self._wish, 1)
+        if self._wish >= 0:
+            os.eventfd_write(self._wish, 1)
 
     def processes(self) -> dict[str, int]:
         """Return the process id of every part that runs now."""
@@ -132,8 +133,8 @@ class Supervisor:
         """End every part, the last one started first; what does not end is killed."""
         for child in reversed(self._children):
             child.end()
-        os.close(self._wish)
-        self._wish = -1
+        wish, self._wish = self._wish, -1
+        os.close(wish)
 
     def __enter__(self) -> Self:
         """Start every part; where one fails the others are ended."""
