@@ -1,8 +1,8 @@
 """PDQ: from JPEG bytes and from pixels, against its peers and against the decoder's floor.
 
 One thread each, as in a worker. The photos are painted from seeds: 4000 x 3000 and 1440 x 1120.
-``floor_12mp`` is the peer's 1/8-scale gray decode of the same file, the least that any hash of it
-could cost; the goal is a ratio of 0.714 or more (1.4 times the floor).
+``floor_12mp`` is the peer's 1/8-scale gray decode of the same file, the least that any hash of
+it could cost; the goal is a ratio of 0.714 or more (1.4 times the floor).
 """
 
 import os
@@ -21,9 +21,9 @@ from PIL import Image
 
 from protech.salus.decode import decode, preload
 from protech.salus.frames import Pixels
-from protech.salus.pdq import PdqHash, pdq
+from protech.salus.pdq import pdq
 from protech.salus.sniff import MediaType
-from protech.types import Limits
+from protech.types import Limits, PdqHash
 from tests.bench.frame import Peer, Row, in_turn, main, row
 from tests.make_data import encode, make_noise, make_photo
 
@@ -126,7 +126,7 @@ def _distance_bits(ours: PdqHash, vector: np.ndarray) -> int:
 
 @cache
 def _fidelity() -> list[float]:
-    """Return bits between our hash of the scaled photo and the reference's of all its pixels."""
+    """Return bits from our hash of the scaled photo to the reference's of all its pixels."""
     distances = []
     for seed in range(FIDELITY_PHOTOS):
         photo = make_photo(seed, *MODES[seed % len(MODES)])

@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_pdq [METRIC...]
 
-A row is DESIGN section 6: ``ours`` and ``theirs`` are medians, ``ratio`` is how many times better
-ours is whatever the unit, ``p95`` is ours, ``low`` and ``high`` bound ours with 95 % confidence.
-Nothing is judged here; a bench never fails a build.
+A row is DESIGN section 6: ``ours`` and ``theirs`` are medians, ``ratio`` is how many times
+better ours is whatever the unit, ``p95`` is ours, ``low`` and ``high`` bound ours with 95 %
+confidence. Nothing is judged here; a bench never fails a build.
 """
 
 import json
