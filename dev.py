@@ -170,7 +170,7 @@ class Environment:
             pass
         say("installing requirements/%s.txt into .venv" % lock)
         requirements = os.path.join(self.root, "requirements", lock + ".txt")
-        self.install("--require-hashes", "-r", requirements)
+        self.install("--require-hashes", "--no-deps", "-r", requirements)
         self.install("--no-deps", "--no-build-isolation", "-e", self.root)
         with open(self.stamp + ".new", "w") as file:
             file.write(self.wanted(lock))
@@ -198,7 +198,8 @@ def run(command: List[str]) -> None:
     if code != 0:
         raise SetupError(
             "this step of the set-up failed with exit code %d:\n    %s\nWhat it printed above "
-            "says why; once mended, run the same command again." % (code, " ".join(command))
+            "says why (one package of `check` is compiled: it needs g++ and Python's headers); "
+            "once mended, run the same command again." % (code, " ".join(command))
         )
 
 
