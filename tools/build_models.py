@@ -86,14 +86,19 @@ def prove(model: bytes, found: list[bytes], *, is_verified: bool) -> None:
     """
     from tools import tfjs_parity
 
-    description, weights, _ = found
     if is_verified:
-        difference, outputs = tfjs_parity.verify(
+        description, weights, _ = found
+        off = tfjs_parity.verify(
             model, description=description, weights=weights, outputs=FACE_OUTPUTS
         )
-        tfjs_parity.keep(outputs)
-        say(f"face: TensorFlow.js gives the same within {difference:.1g}, on every value")
-    say(f"face: the kept values are met within {tfjs_parity.check(model):.1g}")
+        say(f"face: TensorFlow.js gives the same on every value, within {shown(off)}")
+    off = tfjs_parity.check(model)
+    say(f"face: the kept values of TensorFlow.js are met within {shown(off)}")
+
+
+def shown(differences: dict[str, float]) -> str:
+    """Return the differences of the inputs for a person."""
+    return ", ".join(f"{one:.1g} ({name})" for name, one in differences.items())
 
 
 RECIPES = (
