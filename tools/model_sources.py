@@ -121,7 +121,7 @@ def parts(package: Package, content: bytes, wanted: tuple[Part, ...]) -> list[by
     for part in wanted:
         try:
             one = _part(package, content, part.path)
-        except (KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+        except (KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
             raise BuildError(f"{package.address} does not hold {part.path}") from error
         _require(one, part.sha256, f"{part.path} of {package.address}")
         found.append(one)
