@@ -26,9 +26,18 @@ from protech.types import Limits, Unscannable
 MIN_SIDE_PX = 512
 """The shorter side is never scaled below this; smaller pictures are decoded as they are."""
 
+_QUICK_SCALES = (8, 4, 2, 1)
+"""Only halves are quick: the decoder's 3/8, 5/8, 6/8 and 7/8 take up to twice a full decode."""
+
 _END_OF_IMAGE = b"\xff\xd9"
 
-_HARMLESS = ("extraneous bytes", "Invalid SOS", "Adobe color transform", "JFIF revision")
+_HARMLESS = (
+    "extraneous bytes",
+    "Inconsistent progression",
+    "Invalid SOS",
+    "Adobe color transform",
+    "JFIF revision",
+)
 """Complaints of the decoder about files that are whole; browsers pass over them, too."""
 
 _BROKEN = (LookupError, RuntimeError, ValueError)
@@ -55,7 +64,9 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     require_size(*size, limits)
     orientation = decode_pillow.orientation_of(data, media_type=MediaType.JPEG)
     width_px, height_px = turned_size(size, orientation)
-    return Decoded(width_px=width_px, height_px=height_px, forms=_forms(data, orientation))
+    return Decoded(
+        width_px=width_px, height_px=height_px, forms=_forms(data, size, orientation)
+    )
 
 
 def header(data: bytes | memoryview, *, limits: Limits) -> tuple[int, int]:
@@ -76,45 +87,54 @@ def _stored_size(data: bytes | memoryview) -> tuple[int, int] | None:
     return (width_px, height_px) if colours in _PLAIN else None
 
 
-def _forms(data: bytes | memoryview, orientation: int) -> Iterator[FrameForms]:
-    pixels, is_whole = _pixels(data)
+def _scaled(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the least quick size of a picture whose shorter side keeps ``MIN_SIDE_PX``."""
+    scale = next((k for k in _QUICK_SCALES if -(-min(size) // k) >= MIN_SIDE_PX), 1)
+    width_px, height_px = (-(-side // scale) for side in size)
+    return width_px, height_px
+
+
+def _forms(
+    data: bytes | memoryview, size: tuple[int, int], orientation: int
+) -> Iterator[FrameForms]:
+    pixels, is_whole = _pixels(data, _scaled(size))
     yield forms(pixels, orientation=orientation)
     if not is_whole:
         raise Undecodable(Unscannable.CORRUPT)
 
 
-def _pixels(data: bytes | memoryview) -> tuple[Pixels, bool]:
+def _pixels(data: bytes | memoryview, size: tuple[int, int]) -> tuple[Pixels, bool]:
     """Return the picture and whether all of it was there."""
     try:
-        return _decode(data, is_strict=True), True
+        return _decode(data, size, is_strict=True), True
     except _BROKEN as complaint:
         if any(word in str(complaint) for word in _HARMLESS):
-            return _tolerant(data), True
+            return _tolerant(data, size), True
     try:  # only the mark at the end is missing: every browser shows the whole picture
-        return _decode(bytes(data) + _END_OF_IMAGE, is_strict=True), True
+        return _decode(bytes(data) + _END_OF_IMAGE, size, is_strict=True), True
     except _BROKEN as complaint:
         is_whole = any(word in str(complaint) for word in _HARMLESS)
-        return _tolerant(data), is_whole
+        return _tolerant(data, size), is_whole
 
 
-def _tolerant(data: bytes | memoryview) -> Pixels:
+def _tolerant(data: bytes | memoryview, size: tuple[int, int]) -> Pixels:
     try:
-        return _decode(data, is_strict=False)
+        return _decode(data, size, is_strict=False)
     except MemoryError as bomb:
         raise Undecodable(Unscannable.TOO_LARGE) from bomb
     except _BROKEN as broken:
         raise Undecodable(Unscannable.CORRUPT) from broken
 
 
-def _decode(data: bytes | memoryview, *, is_strict: bool) -> Pixels:
+def _decode(data: bytes | memoryview, size: tuple[int, int], *, is_strict: bool) -> Pixels:
     # Fast DCT and fast upsampling move scores by up to 0.08 (research/models-age.md 6): off.
     pixels: Pixels = simplejpeg.decode_jpeg(
         data,
         colorspace="RGB",
         fastdct=False,
         fastupsample=False,
-        min_height=MIN_SIDE_PX,
-        min_width=MIN_SIDE_PX,
+        min_width=size[0],
+        min_height=size[1],
         strict=is_strict,
     )
     return pixels

@@ -6,7 +6,7 @@ from PIL import Image
 
 from protech.salus import decode_jpeg
 from protech.salus.decode_jpeg import MIN_SIDE_PX
-from protech.salus.frames import FrameForms, Undecodable
+from protech.salus.frames import FrameForms, Pixels, Undecodable
 from protech.salus.pdq import pdq
 from protech.types import Limits, PdqHash, Unscannable
 from tests.make_data import encode, make_photo
@@ -25,6 +25,10 @@ def _only(data: bytes) -> FrameForms:
     return frame
 
 
+def _flat(width_px: int, height_px: int) -> Pixels:
+    return np.full((height_px, width_px, 3), 120, dtype=np.uint8)
+
+
 def _distance_bits(one: PdqHash, other: PdqHash) -> int:
     return (int.from_bytes(one.bits) ^ int.from_bytes(other.bits)).bit_count()
 
@@ -37,25 +41,33 @@ def _with_orientation(orientation: int) -> bytes:
 
 @pytest.mark.parametrize("side_px", [MIN_SIDE_PX - 1, MIN_SIDE_PX, MIN_SIDE_PX + 60])
 def test_a_small_picture_is_decoded_as_it_is(side_px: int) -> None:
-    photo = make_photo(1, side_px + 100, side_px)
+    photo = _flat(side_px + 100, side_px)
     assert _only(encode(photo, "JPEG")).displayed.shape == photo.shape
 
 
-@pytest.mark.parametrize("size", [(2100, 1030), (1030, 2100), (4096, 1100)])
+def test_only_the_quick_scales_are_used() -> None:
+    sizes = {(1100, 1022): (1100, 1022), (1100, 1023): (550, 512), (4000, 3000): (1000, 750)}
+    assert {size: decode_jpeg._scaled(size) for size in sizes} == sizes
+    for size, scaled in sizes.items():
+        shape = _only(encode(_flat(*size), "JPEG")).displayed.shape
+        assert shape == (*scaled[::-1], 3)
+
+
+@pytest.mark.parametrize("size", [(2100, 1023), (1030, 2100), (4096, 2048), (1100, 1025)])
 def test_a_large_picture_keeps_its_shorter_side_at_the_least(size: tuple[int, int]) -> None:
-    shape = _only(encode(make_photo(1, *size), "JPEG")).displayed.shape
+    shape = _only(encode(_flat(*size), "JPEG")).displayed.shape
     assert MIN_SIDE_PX <= min(shape[:2]) < min(size)
 
 
 def test_scaling_hardly_moves_the_hash() -> None:
-    photo = make_photo(2, 1800, 1350)
+    photo = make_photo(2, 1400, 1050)
     data = encode(photo, "JPEG", quality=88)
     whole = np.asarray(Image.open(io.BytesIO(data)))
     assert _distance_bits(pdq(_only(data).displayed), pdq(whole)) <= 6
 
 
 def test_the_size_is_that_of_the_file_not_of_the_scaled_pixels() -> None:
-    decoded = decode_jpeg.decode(encode(make_photo(1, 2100, 1400), "JPEG"), limits=Limits())
+    decoded = decode_jpeg.decode(encode(_flat(2100, 1400), "JPEG"), limits=Limits())
     assert (decoded.width_px, decoded.height_px) == (2100, 1400)
 
 
