@@ -3,6 +3,9 @@
 import re
 from binascii import Error, a2b_base64
 
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""From the alphabet of RFC 4648 5 to that of section 4."""
+
 _NAMES = {b"sol": b"/", b"plus": b"+", b"equals": b"="}
 _ESCAPE = re.compile(
     rb"\\/|%[0-9A-Fa-f]{2}|\\u00([0-9A-Fa-f]{2})|\\[nrt]|&#(?:(\d+)|[xX]([0-9A-Fa-f]+));|&(\w+);"
@@ -30,7 +33,7 @@ def plain(text: bytes) -> bytes:
 
 def from_base64(text: bytes) -> bytes:
     """Return the bytes that a browser would decode, b"" where there are none."""
-    symbols = plain(text).translate(None, b" \t\r\n\\").rstrip(b"=")
+    symbols = plain(text).translate(_STANDARD, b" \t\r\n\\").rstrip(b"=")
     symbols = symbols[: len(symbols) - (len(symbols) % 4 == 1)]
     try:
         return a2b_base64(symbols + b"=" * (-len(symbols) % 4))

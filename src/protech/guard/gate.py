@@ -95,6 +95,9 @@ _TEXT_TYPES = frozenset(
         "application/xhtml+xml",
         "application/xml",
         "message/rfc822",
+        "multipart/alternative",
+        "multipart/form-data",
+        "multipart/mixed",
         "multipart/related",
     }
 )

@@ -1,23 +1,39 @@
 """Pictures written as text: found in a body by one byte pattern, replaced only where blocked.
 
 A run of base64 is taken for a picture when it follows ``data:...;base64,`` or when it begins
-with the signature of a picture, for pages also decode bare base64 (``atob``). The slash, plus
-and equals sign may be escaped as JSON, HTML or a URL escapes them. Text inside a data: URL
-(SVG, HTML, CSS) is read in the same way, some levels deep. What is innocent keeps every byte.
+with the signature of a picture, for pages also decode bare base64 (``atob``), in either of its
+two alphabets. The slash, plus and equals sign may be escaped as JSON, HTML or a URL escapes
+them. Text inside a data: URL (SVG, HTML, CSS) is read in the same way, some levels deep, and so
+is a part of a multipart body that is a picture as it is. What is innocent keeps every byte.
 
-Not found: base64url, base64 put together from several strings, and anything that a program
-computes. ``cuts`` is the same pattern for streams, where nothing can be held back.
+Not found: base64 put together from several strings, and anything that a program computes.
+``cuts`` is the same pattern for streams, where nothing can be held back.
 """
 
 import asyncio
 import re
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from protech.guard.escapes import from_base64, plain, wide_encoding
 from protech.guard.gate import looks_like_text, media_type_of
+from protech.guard.signatures import (
+    ANCHOR,
+    BARE,
+    HEADER,
+    HEADER_BYTES,
+    LEAD_BYTES,
+    PART_END,
+    PART_HEAD,
+    RAW_RUN,
+    RAW_SIGNATURE,
+    RUN,
+    SCHEME,
+)
 from protech.salus.sniff import SNIFF_BYTES
 from protech.types import Kind
 
@@ -38,65 +54,24 @@ LONG_BYTES = 512 * 1024
 FRAMING_BYTES = 512
 """How far into a binary message a picture may begin."""
 
+SMALLEST_BYTES = 100
+"""A shorter run without ``data:`` is a word or a signature that a text explains."""
+
 CARRY_BYTES = 512
 """What a stream keeps of its last piece, so that a signature across two pieces is met."""
-
-_SLASH = rb"(?:/|\\/|%2[Ff]|\\u002[Ff]|&#(?:47|[xX]2[fF]);|&sol;)"
-_ESCAPED = rb"\\/|%2[BbFf]|\\u002[BbFf]|&#(?:43|47|[xX]2[BbFf]);|&sol;|&plus;"
-_BREAK = (
-    rb"\r?\n[ \t]*+(?=[A-Za-z0-9+/=])|\\[nrt]|\\\r?\n|%0[aAdD]|%20|&#(?:10|13);| +(?=[\w+/]{8})"
-)
-_TAIL = rb"(?:=|%3[Dd]|\\u003[Dd]|&#(?:61|[xX]3[dD]);|&equals;){0,2}"
-_PAYLOAD = rb"(?:[A-Za-z0-9+/]++|" + _ESCAPED + rb"|" + _BREAK + rb")*+" + _TAIL
-_EDGE = (
-    rb"(?:(?<![A-Za-z0-9+/])|(?<=%2[Cc])|(?<=%2[27])|(?<=%3[Dd])|(?<=%0[Aa])|(?<=\\[nrt])"
-    rb"|(?<=\\u002[27Cc]))"
-)
-_SIGNATURE = (
-    _SLASH
-    + rb"9j"
-    + _SLASH  # JPEG
-    + rb"|iVBORw0KGg"  # PNG
-    + rb"|R0lGODdh|R0lGODlh"  # GIF
-    + rb"|UklGR"  # WebP, AVI
-    + rb"|Qk[0-3][A-Za-z0-9+/]{5}AAAA"  # BMP
-    + rb"|AAAA[A-Za-z0-9+/][GWm2]Z0eXB"  # AVIF, HEIC, MP4: "ftyp" at byte 4
-    + rb"|SUkqA|TU0AK"  # TIFF
-    + rb"|GkXfo"  # WebM
-    + rb"|AAAADEpYTCA"  # JPEG XL
-)
-_DATA = rb"[dD][aA][tT][aA](?::|%3[aA]|\\u003[aA]|&#(?:58|[xX]3[aA]);|&colon;)"
-_COMMA = rb"(?:,|%2[cC]|&#(?:44|[xX]2[cC]);|\\u002[cC]|&comma;)"
-_SEMICOLON = rb"(?:;|%3[bB]|&#(?:59|[xX]3[bB]);|\\u003[bB]|&semi;)"
-
-_ANCHOR = re.compile(
-    rb"9j|iVBORw0KGg|R0lGOD|UklGR|Qk[0-3]|Z0eXB|SUkqA|TU0AK|GkXfo|DEpYTCA|base64|BASE64"
-    rb"|%89PNG|%FF%D8|%ff%d8|,GIF8|,RIFF"
-)
-"""What every find holds, without groups: 3 to 10 ms a megabyte, against 100 for the rest."""
-
-_LEAD_BYTES = {b"9j": (1, 2, 3, 6, 5), b"Z0eXB": (6,), b"DEpYTCA": (4,)}
-"""How far before its anchor a signature may begin."""
-
-_HEADER_BYTES = 260
-_BARE = re.compile(_EDGE + rb"(?:" + _SIGNATURE + rb")")
-_SCHEME = re.compile(_DATA)
-_HEADER = re.compile(
-    _DATA + rb"(?P<type>[^,<>{}\r\n]{0,200}?)(?:"
-    + _SEMICOLON + rb"\s*[bB][aA][sS][eE]64\s*" + _COMMA + rb"(?P<base64>)"
-    + rb"|" + _COMMA + rb"(?=%89PNG|%[fF][fF]%[dD]8%[fF][fF]|GIF8[79]a|RIFF|%00%00%00|BM)"
-    + rb")"
-)  # fmt: skip
-_RUN = re.compile(_PAYLOAD)
-_RAW_RUN = re.compile(rb"[^\"'`\s<>()\\]*+")
-_RAW_SIGNATURE = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF(?=.{4}WEBP)|ftyp|\x1a\x45\xdf\xa3",
-    re.DOTALL,
-)
 
 
 class TooManyPictures(Exception):
     """A body holds more pictures than are judged for one body."""
+
+
+class Written(StrEnum):
+    """How the bytes of a picture stand in a text."""
+
+    BASE64 = "base64"
+    URLSAFE = "urlsafe"
+    PERCENT = "percent"
+    RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +82,8 @@ class Inline:
     end: int
     content: bytes = field(repr=False)
     claims: Kind | None
-    is_escaped: bool
-    is_base64: bool
+    written: Written
+    is_escaped: bool = False
 
 
 async def rewrite(body: bytes, replace: Replace, *, depth: int = DEPTH) -> bytes | None:
@@ -145,8 +120,8 @@ def find(body: bytes) -> list[Inline]:
     """Return what is written inline in ``body``, in order, never overlapping."""
     found = []
     position = 0
-    while anchor := _ANCHOR.search(body, position):
-        inline = _bare_at(body, anchor, position) or _url_at(body, anchor, position)
+    while anchor := ANCHOR.search(body, position):
+        inline = _inline_at(body, anchor, position)
         if inline is not None:
             found.append(inline)
         position = max(inline.end if inline else 0, anchor.end())
@@ -156,8 +131,8 @@ def find(body: bytes) -> list[Inline]:
 def cuts(piece: bytes) -> bool:
     """Return whether a piece of a stream shows the sign of a picture."""
     return any(
-        _bare_at(piece, anchor, 0) or _url_header(piece, anchor, 0)
-        for anchor in _ANCHOR.finditer(piece)
+        _bare_at(piece, anchor, 0) or _url_header(piece, anchor, 0) or _part_at(piece, anchor)
+        for anchor in ANCHOR.finditer(piece)
     )
 
 
@@ -168,7 +143,7 @@ def picture_start(message: bytes) -> int:
     """
     if media_type_of(message[:SNIFF_BYTES]).kind in (Kind.IMAGE, Kind.VIDEO):
         return 0
-    match = _RAW_SIGNATURE.search(message, 0, FRAMING_BYTES)
+    match = RAW_SIGNATURE.search(message, 0, FRAMING_BYTES)
     if match is None:
         return 0
     return match.start() - (4 if match[0] == b"ftyp" and match.start() >= 4 else 0)
@@ -188,12 +163,35 @@ async def _stand_in(
     return await replace(content, claims) if kind is Kind.IMAGE or claims else None
 
 
+def _inline_at(body: bytes, anchor: re.Match[bytes], position: int) -> Inline | None:
+    return (
+        _part_at(body, anchor)
+        or _bare_at(body, anchor, position)
+        or _url_at(body, anchor, position)
+    )
+
+
+def _part_at(body: bytes, anchor: re.Match[bytes]) -> Inline | None:
+    """Return the picture that is the body of a part, after the empty line ``anchor``."""
+    start = anchor.end()
+    if anchor[0][:1] != b"\n" or not PART_HEAD.match(body, start):
+        return None
+    end = PART_END.search(body, start)
+    content = body[start : end.start() if end else len(body)]
+    if looks_like_text(content[:SNIFF_BYTES]):
+        return None
+    return Inline(
+        start=start, end=start + len(content), content=content, claims=None, written=Written.RAW
+    )
+
+
 def _bare_at(body: bytes, anchor: re.Match[bytes], position: int) -> Inline | None:
     """Return the run of base64 around ``anchor`` that begins with a picture's signature."""
-    for lead in _LEAD_BYTES.get(anchor[0], (0,)):
+    for lead in LEAD_BYTES.get(anchor[0], (0,)):
         start = anchor.start() - lead
-        if start >= position and _BARE.match(body, start):
-            return _read(body, start, header=b"", is_base64=True)
+        if start >= position and BARE.match(body, start):
+            run = _read(body, start, header=b"", is_base64=True)
+            return run if run and len(run.content) >= SMALLEST_BYTES else None
     return None
 
 
@@ -212,9 +210,9 @@ def _url_at(body: bytes, anchor: re.Match[bytes], position: int) -> Inline | Non
 
 
 def _url_header(body: bytes, anchor: re.Match[bytes], position: int) -> re.Match[bytes] | None:
-    floor = max(position, anchor.start() - _HEADER_BYTES)
-    for scheme in reversed(list(_SCHEME.finditer(body, floor, anchor.start()))):
-        header = _HEADER.match(body, scheme.start())
+    floor = max(position, anchor.start() - HEADER_BYTES)
+    for scheme in reversed(list(SCHEME.finditer(body, floor, anchor.start()))):
+        header = HEADER.match(body, scheme.start())
         if header is not None and header.end() >= anchor.start():
             return header
     return None
@@ -223,18 +221,19 @@ def _url_header(body: bytes, anchor: re.Match[bytes], position: int) -> re.Match
 def _read(
     body: bytes, start: int, *, header: bytes, is_base64: bool, claims: Kind | None = None
 ) -> Inline | None:
-    run = (_RUN if is_base64 else _RAW_RUN).match(body, start)
+    run = (RUN if is_base64 else RAW_RUN).match(body, start)
     text = run[0] if run else b""
     content = from_base64(text) if is_base64 else unquote_to_bytes(text)
     if not content:
         return None
+    written = Written.URLSAFE if b"_" in text or b"-" in text else Written.BASE64
     return Inline(
         start=start,
         end=start + len(text),
         content=content,
         claims=claims,
+        written=written if is_base64 else Written.PERCENT,
         is_escaped=b"%" in text or b"%" in header,
-        is_base64=is_base64,
     )
 
 
@@ -258,7 +257,15 @@ def _spliced(
 
 
 def _written(inline: Inline, content: bytes) -> bytes:
-    if not inline.is_base64:
-        return quote_from_bytes(content).encode()
-    text = b64encode(content)
+    match inline.written:
+        case Written.RAW:
+            return content
+        case Written.PERCENT:
+            return quote_from_bytes(content).encode()
+        case Written.URLSAFE:
+            text = urlsafe_b64encode(content)
+        case Written.BASE64:
+            text = b64encode(content)
+        case _:
+            assert_never(inline.written)
     return quote_from_bytes(text, safe="").encode() if inline.is_escaped else text

@@ -17,7 +17,7 @@ from tests.proxied import picture
 
 BAD = picture(1)
 GOOD = picture(2)
-STAND_IN = b"\x89PNG\r\n\x1a\n stands here ??>>"
+STAND_IN = b"\x89PNG\r\n\x1a\n stands here ??>>" + bytes(99)
 KINDS = {
     kind: picture(3, kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF", "TIFF")
 }
@@ -68,6 +68,7 @@ HOLDERS: dict[str, Callable[[str], str]] = {
         + "\r\n".join(data[i : i + 76] for i in range(0, len(data), 76))
         + "\r\n--boundary--"
     ),
+    "urlsafe": lambda data: json.dumps({"a": data.replace("+", "-").replace("/", "_")}),
     "svg_percent": lambda data: (
         "url('data:image/svg+xml,%3Csvg%3E%3Cimage href=%22data:image/"
         f"jpeg;base64,{data}%22/%3E%3C/svg%3E')"
@@ -104,6 +105,34 @@ def test_what_replaces_json_is_json() -> None:
     changed, _ = run(HOLDERS["json_slashes"](text(BAD)).encode())
     assert changed is not None
     assert json.loads(changed)["a"] == f"data:image/jpeg;base64,{text(STAND_IN)}"
+
+
+def test_what_replaces_bare_json_is_json() -> None:
+    changed, _ = run(HOLDERS["bare_json_slashes"](text(BAD)).encode())
+    assert changed is not None
+    assert json.loads(changed) == {"image": text(STAND_IN)}
+
+
+def test_what_replaces_base64url_is_base64url() -> None:
+    changed, _ = run(HOLDERS["urlsafe"](text(BAD)).encode())
+    assert changed is not None
+    assert base64.urlsafe_b64decode(json.loads(changed)["a"]) == STAND_IN
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+def test_a_picture_that_is_a_part_of_a_body_is_replaced(kind: str, newline: bytes) -> None:
+    lines = [b"--cut", b"Content-Type: x", b"", b"%s", b"--cut", b"", b"words", b"--cut--"]
+    body = newline.join(lines)
+    changed, seen = run(body % KINDS[kind], blocked=KINDS[kind])
+    assert seen == [KINDS[kind]]
+    assert changed == body % STAND_IN
+
+
+def test_a_text_about_signatures_is_no_picture() -> None:
+    words = b"A JPEG begins with /9j/ in base64.\n\nGIF89a is what a GIF begins with.\n"
+    assert run(words) == (None, [])
+    assert not cuts(words)
 
 
 def test_what_replaces_percent_encoding_is_percent_encoded() -> None:
@@ -146,6 +175,15 @@ def test_a_picture_without_base64_is_found() -> None:
     assert seen == [KINDS["PNG"]]
     assert changed is not None
     assert unquote_to_bytes(changed[len(b"<img src='data:image/png,") : -2]) == STAND_IN
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+def test_every_format_is_found_without_base64(kind: str) -> None:
+    content = KINDS[kind]
+    changed, seen = run(
+        f"<img src='data:image/x,{quote_from_bytes(content)}'>".encode(), blocked=content
+    )
+    assert (bool(changed), seen) == (True, [content])
 
 
 def test_utf_16_is_read_and_written_as_such() -> None:
