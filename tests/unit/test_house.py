@@ -201,7 +201,8 @@ def test_a_loose_end_has_an_issue() -> None:
 
 
 def test_an_ignored_rule_is_named_with_its_reason() -> None:
-    none([*matching_lines(NOQA), *matching_lines(TYPE_IGNORE)])
+    none(matching_lines(NOQA))
+    none(line for line in matching_lines(TYPE_IGNORE) if not line.startswith("tests/"))
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:

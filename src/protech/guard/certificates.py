@@ -135,7 +135,7 @@ class SiteCertificates(certs.CertStore):
 
     def __init__(self, authority: Authority) -> None:
         """Make the one key that the certificates of all sites share until the process ends."""
-        super().__init__(authority.key, certs.Cert(authority.certificate), None, b"", None)  # type: ignore[arg-type]
+        super().__init__(authority.key, certs.Cert(authority.certificate), None, b"", None)  # type: ignore[arg-type]  # an EC key
         self._authority = authority
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._entries: OrderedDict[tuple[str, ...], certs.CertStoreEntry] = OrderedDict()
@@ -144,8 +144,8 @@ class SiteCertificates(certs.CertStore):
         self,
         commonname: str | None,  # noqa: ARG002 - mitmproxy's signature
         sans: Iterable[x509.GeneralName],
-        organization: str | None = None,  # noqa: ARG002
-        crl_url: str | None = None,  # noqa: ARG002
+        organization: str | None = None,  # noqa: ARG002 - as above
+        crl_url: str | None = None,  # noqa: ARG002 - as above
     ) -> certs.CertStoreEntry:
         """Return a certificate for ``sans`` that has more than half of its life before it."""
         names = list(sans)
@@ -155,7 +155,7 @@ class SiteCertificates(certs.CertStore):
         if entry is None or entry.cert.notafter - now < SITE_LIFE / 2:
             entry = certs.CertStoreEntry(
                 cert=certs.Cert(self._signed(names, now=now)),
-                privatekey=self._key,  # type: ignore[arg-type]
+                privatekey=self._key,  # type: ignore[arg-type]  # theirs says RSA
                 chain_file=None,
                 chain_certs=[self.default_ca],
             )

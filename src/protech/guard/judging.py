@@ -28,13 +28,13 @@ class Judgement(Protocol):
     """What a judge says of one picture."""
 
     @property
-    def decision(self) -> Decision: ...  # noqa: D102
+    def decision(self) -> Decision: ...  # noqa: D102 - the class says it
     @property
-    def reason(self) -> Reason: ...  # noqa: D102
+    def reason(self) -> Reason: ...  # noqa: D102 - the class says it
     @property
-    def width_px(self) -> int | None: ...  # noqa: D102
+    def width_px(self) -> int | None: ...  # noqa: D102 - the class says it
     @property
-    def height_px(self) -> int | None: ...  # noqa: D102
+    def height_px(self) -> int | None: ...  # noqa: D102 - the class says it
 
 
 class Judge(Protocol):

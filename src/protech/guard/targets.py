@@ -66,7 +66,7 @@ class ScreenedLoop(asyncio.SelectorEventLoop):
 
     targets = Targets()
 
-    async def getaddrinfo(  # type: ignore[override]
+    async def getaddrinfo(  # type: ignore[override]  # ours is typed more narrowly
         self,
         host: str | bytes | None,
         port: str | int | None,

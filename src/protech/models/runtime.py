@@ -57,7 +57,7 @@ class Session:
 
 
 def _open(content: bytes, *, where: str, threads: int) -> Any:  # noqa: ANN401  # an untyped library
-    import onnxruntime  # noqa: PLC0415  # `import protech.salus` stays fast and free of it
+    import onnxruntime  # `import protech.salus` stays fast and free of it
 
     onnxruntime.disable_telemetry_events()
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
@@ -80,7 +80,7 @@ def _open(content: bytes, *, where: str, threads: int) -> Any:  # noqa: ANN401  
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415  # as above
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # as above
 
     return (
         state.Fail,

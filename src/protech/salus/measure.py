@@ -1,4 +1,4 @@
-"""What a worker does with one item: decode it, hash every form of each frame, score what is shown.
+"""What a worker does with one item: decode it, hash every form of a frame, score what is shown.
 
 Runs only inside a sandboxed worker. Pixels stay here; sizes, hashes and scores leave.
 """

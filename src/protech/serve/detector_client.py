@@ -32,7 +32,7 @@ CONNECTIONS = 32
 STATE_DEADLINE_S = 2.0
 
 
-class DetectorUnavailable(Exception):  # noqa: N818 - a state to act on, not a fault
+class DetectorUnavailable(Exception):
     """No judgement is to be had in time; the caller holds the item back."""
 
 

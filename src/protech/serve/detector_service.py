@@ -79,7 +79,7 @@ class Judging:
         try:
             return self._judged(media)
         except Exception as error:  # noqa: BLE001 - the process boundary: one item fails, held back
-            log.error("judging failed error=%s", type(error).__name__)  # noqa: TRY400
+            log.error("judging failed error=%s", type(error).__name__)
             return None
 
     def _judged(self, media: Media) -> Answer:
