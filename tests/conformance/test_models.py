@@ -156,3 +156,17 @@ def test_the_licences_stand_beside_the_weights(models: ModelSet) -> None:
     for card in models.cards:
         notice = Path(models.directory / card.task / "NOTICE").read_text(encoding="utf-8")
         assert all(word in notice for word in words[card.task])
+
+
+def test_the_pages_of_the_cards_say_what_the_cards_say(models: ModelSet) -> None:
+    folder = Path(__file__).resolve().parents[2] / "docs" / "model-cards"
+    pages = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    overview = pages.pop("README.md")
+    for card in models.cards:
+        assert f"`{card.id}`" in overview
+        assert any(f"`{card.id}`" in page and card.licence in page for page in pages.values())
+    assert models.age is not None
+    for name, years in models.age.head.points.items():
+        explicit = models.explicit.head.points[name].explicit
+        cuts = f"{years.minor_to_years} years | {years.adult_from_years} years"
+        assert f"| {name} | {explicit} | {cuts} |" in overview
