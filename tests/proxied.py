@@ -8,7 +8,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -20,6 +21,10 @@ import h2.config
 import h2.connection
 import h2.events
 import numpy as np
+import wsproto
+import wsproto.events
+import wsproto.extensions
+import wsproto.utilities
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -223,15 +228,12 @@ class Proxied:
         body: bytes | None = None,
     ) -> tuple[int, Headers, bytes]:
         """Ask for ``url`` through the proxy; a new connection each time."""
-        scheme, _, rest = url.partition("://")
-        authority, _, path = rest.partition("/")
-        host, _, port = authority.partition(":")
-        is_tls = scheme == "https"
-        client = self.connection(host, int(port or (443 if is_tls else 80)), is_tls=is_tls)
+        parts = urlsplit(url)
+        is_tls = parts.scheme == "https"
+        target = parts.path if is_tls else url
+        client = self.connection(parts.hostname or "", parts.port or 443, is_tls=is_tls)
         try:
-            client.request(
-                method, f"/{path}" if is_tls else url, body=body, headers=headers or {}
-            )
+            client.request(method, target, body=body, headers=dict(headers or {}))
             answer = client.getresponse()
             return (
                 answer.status,
@@ -517,3 +519,90 @@ def picture(seed: int, kind: str = "JPEG", size: tuple[int, int] = (64, 48)) -> 
     file = io.BytesIO()
     Image.fromarray(noise).save(file, kind)
     return file.getvalue()
+
+
+class Socket:
+    """A WebSocket client or server over a connected socket."""
+
+    def __init__(self, connection: socket.socket, *, is_client: bool, host: str = "") -> None:
+        kind = wsproto.ConnectionType.CLIENT if is_client else wsproto.ConnectionType.SERVER
+        self._socket = connection
+        self._connection = wsproto.WSConnection(kind)
+        self._messages: list[str | bytes] = []
+        self._part: str | bytes = b""
+        self.is_closed = False
+        if is_client:
+            asked = wsproto.events.Request(
+                host=host, target="/", extensions=[wsproto.extensions.PerMessageDeflate()]
+            )
+            self._send(asked)
+            self._receive()
+
+    def send(self, *parts: str | bytes) -> None:
+        """Send one message in as many fragments as there are parts."""
+        for i, part in enumerate(parts, start=1):
+            is_last = i == len(parts)
+            if isinstance(part, str):
+                self._send(wsproto.events.TextMessage(data=part, message_finished=is_last))
+            else:
+                self._send(wsproto.events.BytesMessage(data=part, message_finished=is_last))
+
+    def message(self) -> str | bytes | None:
+        """Return the next message, None once the other side has gone."""
+        while not self._messages and not self.is_closed:
+            self._receive()
+        return self._messages.pop(0) if self._messages else None
+
+    def close(self) -> None:
+        with suppress(OSError, wsproto.utilities.LocalProtocolError):
+            self._send(wsproto.events.CloseConnection(code=1000))
+        self._socket.close()
+
+    def _send(self, event: wsproto.events.Event) -> None:
+        self._socket.sendall(self._connection.send(event))
+
+    def _receive(self) -> None:
+        data = self._socket.recv(65536)
+        self._connection.receive_data(data or None)
+        for event in self._connection.events():
+            if isinstance(event, wsproto.events.Request):
+                deflate = wsproto.extensions.PerMessageDeflate()
+                self._send(wsproto.events.AcceptConnection(extensions=[deflate]))
+            elif isinstance(event, wsproto.events.Message):
+                self._part = event.data if not self._part else self._part + event.data
+                if event.message_finished:
+                    self._messages.append(self._part)
+                    self._part = b""
+            elif isinstance(
+                event, wsproto.events.CloseConnection | wsproto.events.RejectConnection
+            ):
+                self.is_closed = True
+        self.is_closed = self.is_closed or not data
+
+
+@contextmanager
+def sockets(
+    proxy: Proxied, host: str, server: socket.socket
+) -> Iterator[tuple[Socket, Socket]]:
+    """Connect a client to ``host`` through the proxy; return it and the server's side."""
+    with ThreadPoolExecutor(1) as pool:
+        accepted = pool.submit(server.accept)
+        connection = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
+        connection.sendall(f"CONNECT {host}:80 HTTP/1.1\r\nHost: {host}:80\r\n\r\n".encode())
+        assert b" 200 " in connection.recv(65536)
+
+        def serve() -> Socket:
+            ours = accepted.result(10)[0]
+            ours.settimeout(10)
+            side = Socket(ours, is_client=False)
+            side._receive()
+            return side
+
+        serving = pool.submit(serve)
+        client = Socket(connection, is_client=True, host=host)
+        side = serving.result(10)
+    try:
+        yield client, side
+    finally:
+        side.close()
+        client.close()

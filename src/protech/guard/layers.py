@@ -6,6 +6,7 @@ nothing but HTTP is tunnelled, for what cannot be read cannot be screened.
 """
 
 import logging
+import re
 from collections.abc import Callable
 
 from mitmproxy import http
@@ -35,11 +36,14 @@ from protech.guard.stream import SLOW_S, Screening
 
 logger = logging.getLogger(__name__)
 
+TLS_HEAD_BYTES = 3
+"""Enough to know a TLS record: its type and version."""
+
 SCREENING = "screening"
 """Key of a flow's ``Screening`` in its metadata; a flow without one is held whole."""
 
-FIRST_BYTES = b"\x16CDGHOPT"
-"""How TLS and the methods of HTTP begin."""
+_REQUEST_LINE = re.compile(rb"[A-Z-]{1,20} \S+ HTTP/1\.[01]\r?")
+_REQUEST_START = re.compile(rb"[A-Z-]{1,20}(?: \S*(?: [HTP/1.]*)?)?")
 
 Answer = Callable[[http.HTTPFlow, str], http.Response]
 """Makes the answer to a request that failed for the reason in mitmproxy's words."""
@@ -208,13 +212,17 @@ class OnlyHttp(NextLayer):
             return GuardLayer(context, HTTPMode.regular, self._answer)
         if context.client.alpn in HTTP_ALPNS:
             return GuardLayer(context, HTTPMode.transparent, self._answer)
-        if len(data_client) < 3 and (not data_client or data_client[0] in FIRST_BYTES):
-            return None
-        if starts_like_tls_record(data_client) and not context.client.tls:
-            return self._tls(context)
-        if data_client[:3].isalpha() and data_client[:3].isupper():
+        if not context.client.tls and data_client[:1] in (b"", b"\x16"):
+            if len(data_client) < TLS_HEAD_BYTES:
+                return None
+            return (
+                self._tls(context) if starts_like_tls_record(data_client) else Refused(context)
+            )
+        line, end, _ = data_client.partition(b"\n")
+        if end and _REQUEST_LINE.fullmatch(line):
             return GuardLayer(context, HTTPMode.transparent, self._answer)
-        return Refused(context)
+        is_begun = not end and (not line or _REQUEST_START.fullmatch(line))
+        return None if is_begun else Refused(context)
 
     def _tls(self, context: Context) -> layer.Layer:
         if context.server.address and not may_sign(context.server.address[0]):

@@ -10,9 +10,11 @@ from mitmproxy.addons.disable_h2c import DisableH2C
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.certs import CertStoreEntry
+from mitmproxy.connection import Client, Connection
 from mitmproxy.master import Master
 from mitmproxy.net import tls as net_tls
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData
 
 from protech.errors import ConfigError
@@ -21,6 +23,9 @@ from protech.guard.layers import OnlyHttp
 from protech.guard.screen import Screen
 from protech.guard.targets import Address
 from protech.guard.upstream import TLS_CIPHERS
+
+CLOSING_TURNS = 100
+"""Hundredths of a second that open connections get to close."""
 
 
 class DeviceTls(TlsConfig):
@@ -53,6 +58,32 @@ class DeviceTls(TlsConfig):
         return self.certstore.get_cert(None, [site_name(asked or "")])
 
 
+class Closing:
+    """Closes what mitmproxy leaves open when a connection is ended in the midst of an answer.
+
+    mitmproxy 12.2.3 cancels the task that reads from it; where that task waits for the lock of
+    ``server_event`` just then, nobody closes its socket any more.
+    """
+
+    def __init__(self, server: Proxyserver) -> None:
+        """Take the server whose connections are tended."""
+        self._server = server
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        """Close a server's socket if it is still there."""
+        self._close(data.client, data.server)
+
+    def client_disconnected(self, client: Client) -> None:
+        """Close a client's socket if it is still there."""
+        self._close(client, client)
+
+    def _close(self, client: Client, end: Connection) -> None:
+        handler = self._server.connections.get(client.id)
+        left = handler.transports.pop(end, None) if handler else None
+        if left is not None and left.writer is not None:
+            left.writer.close()
+
+
 class GuardMaster(Master):
     """mitmproxy with only what the guard needs; ``ready`` is told the address it serves."""
 
@@ -68,7 +99,7 @@ class GuardMaster(Master):
         self._ready = ready
         self._server = Proxyserver()
         self.failure: OSError | None = None
-        self.addons.add(self._server, *addons)
+        self.addons.add(self._server, Closing(self._server), *addons)
 
     async def running(self) -> None:
         """Tell that the proxy serves, or stop where it cannot."""
@@ -83,9 +114,17 @@ class GuardMaster(Master):
         self._ready((str(addresses[0][0]), int(addresses[0][1])))
 
     async def done(self) -> None:
-        """Stop listening, which mitmproxy leaves to the end of its process."""
+        """Stop listening and close what is open, which mitmproxy leaves to the kernel."""
         await super().done()
         await self._server.servers.update([])
+        for connection in list(self._server.connections.values()):
+            for transport in list(connection.transports.values()):
+                if transport.handler is not None:
+                    transport.handler.cancel()
+        for _ in range(CLOSING_TURNS):
+            if not self._server.connections:
+                break
+            await asyncio.sleep(0.01)
 
 
 async def serve(
