@@ -13,11 +13,10 @@ from typing import Protocol, Self
 
 from protech.lists.store import open_list
 from protech.models.registry import open_models
-from protech.salus.pool import Pool
-
 from protech.salus.cache import Key, VerdictCache
 from protech.salus.intake import Source, Watch, digests, head, opened
 from protech.salus.policy import TRIAGE, Policy, PolicySettings, has_exact_match
+from protech.salus.pool import Pool
 from protech.salus.sniff import MediaType, sniff
 from protech.types import (
     Digests,
@@ -160,7 +159,21 @@ class Engine:
             with opened(source, claims=claims) as media:
                 return self._inspect(media)
         except OSError:
-            return self._unscannable(Unscannable.UNREADABLE, kind=claims or Kind.OTHER)
+            return self.unscannable(Unscannable.UNREADABLE, kind=claims or Kind.OTHER)
+
+    def unscannable(
+        self, why: Unscannable, *, kind: Kind = Kind.OTHER, size_bytes: int | None = None
+    ) -> Verdict:
+        """Return what the policy makes of an item that cannot be given to ``inspect``."""
+        return self._policy.decide(
+            Findings(
+                kind=kind,
+                size_bytes=size_bytes,
+                unscannable=why,
+                lists=self.lists,
+                models=self._models,
+            )
+        )
 
     def dimensions(self, source: Source) -> tuple[int, int] | None:
         """Return width and height as displayed, without decoding; None if unknown."""
@@ -190,7 +203,8 @@ class Engine:
     def _inspect(self, media: Media) -> Verdict:
         watch = Watch.of(media)
         if media.size_bytes == 0:
-            return self._unscannable(Unscannable.EMPTY, kind=media.claims or Kind.OTHER)
+            kind = media.claims or Kind.OTHER
+            return self.unscannable(Unscannable.EMPTY, kind=kind, size_bytes=0)
         media_type = sniff(head(media))
         fingerprint = digests(media)
         key = self._key(media, fingerprint)
@@ -198,7 +212,7 @@ class Engine:
         if verdict is None:
             verdict = self._policy.decide(self._findings(media, media_type, fingerprint))
         if watch.has_changed(media):
-            return self._unscannable(Unscannable.CHANGED, kind=verdict.findings.kind)
+            return self.unscannable(Unscannable.CHANGED, kind=verdict.findings.kind)
         self._cache.keep(key, verdict)
         return verdict
 
@@ -237,11 +251,6 @@ class Engine:
                 return Measured(unscannable=Unscannable.UNKNOWN_TYPE)
             case _:
                 return Measured()
-
-    def _unscannable(self, why: Unscannable, *, kind: Kind) -> Verdict:
-        return self._policy.decide(
-            Findings(kind=kind, unscannable=why, lists=self.lists, models=self._models)
-        )
 
     def _key(self, media: Media, fingerprint: Digests) -> Key:
         return (

@@ -1,0 +1,158 @@
+"""Make a known list of one's own pictures: ``protech lists make``."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from protech.errors import ConfigError, ListFormatError, SourceError
+from protech.lists.formats import (
+    LABEL_CHARACTERS,
+    OWN,
+    OWN_USES,
+    PDQ_PER_ENTRY,
+    Entry,
+    ListHeader,
+    ListWriter,
+)
+from protech.lists.reader import reading
+from protech.salus.batch import judged
+from protech.salus.engine import Engine
+from protech.salus.policy import PDQ_QUALITY_FLOOR
+from protech.salus.walk import shown, walk
+from protech.types import Findings, Kind, Unscannable
+
+NAME_CHARACTERS = 100
+
+Skip = Callable[[Path, Unscannable], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enlisted:
+    """What a new list holds, and what was left out: unscannable, or no picture."""
+
+    name: str
+    version: int
+    entries: int
+    skipped: int
+    others: int
+
+
+def enlist(
+    directory: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    workers: int | None = None,
+    on_skip: Skip = lambda path, why: None,  # noqa: ARG005 - what a caller names them
+) -> Enlisted:
+    """Write an own, unsigned list of every picture below ``directory`` to the file ``out``.
+
+    Each entry has the digests of the file and the PDQ hash of every form of its frames; a hash
+    of poor quality is left out, for it would be near to much else. A list that stands at
+    ``out`` is replaced in one step, by a version one higher.
+
+    Args:
+        directory: Pictures, at any depth.
+        out: The list's file, readable by this user alone.
+        name: What verdicts call the list; None takes the directory's name.
+        workers: Pictures measured at once; None takes one for each processor.
+        on_skip: Told of each item that is left out because it cannot be judged.
+
+    Raises:
+        SourceError: The directory is not there.
+        ConfigError: The list cannot be written.
+        SandboxError: The kernel does not let a worker be locked down.
+    """
+    top, target = Path(directory), Path(out)
+    found = walk(top)
+    if not top.is_dir():
+        raise SourceError(
+            f"{shown(top)} is no directory; name the one that holds the pictures."
+        )
+    header = ListHeader(
+        name=shown(name or top.resolve().name)[:NAME_CHARACTERS] or OWN,
+        version=_version_at(target) + 1,
+        category=OWN,
+        uses=OWN_USES,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    skipped = others = 0
+    workers = workers or os.cpu_count() or 1
+    with ExitStack() as stack:
+        file = stack.enter_context(_replacing(target))
+        engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
+        writer = ListWriter(file, header)
+        verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
+        for item, verdict in verdicts:
+            findings = verdict.findings
+            if findings.unscannable is not None:
+                skipped += 1
+                on_skip(item.path, findings.unscannable)
+            elif findings.kind is not Kind.IMAGE:
+                others += 1
+            else:
+                writer.write(_entry(findings, label=shown(item.path.relative_to(top))))
+        writer.finish()
+    return Enlisted(
+        name=header.name,
+        version=header.version,
+        entries=writer.count,
+        skipped=skipped,
+        others=others,
+    )
+
+
+def _entry(findings: Findings, *, label: str) -> Entry:
+    digests = findings.digests
+    good = (
+        one.bits
+        for frame in findings.frames
+        for one in frame.hashes
+        if one.quality >= PDQ_QUALITY_FLOOR
+    )
+    return Entry(
+        label=label[:LABEL_CHARACTERS],
+        md5=digests.md5 if digests else None,
+        sha1=digests.sha1 if digests else None,
+        sha256=digests.sha256 if digests else None,
+        pdq=tuple(dict.fromkeys(good))[:PDQ_PER_ENTRY],
+    )
+
+
+def _version_at(path: Path) -> int:
+    """Return the version of the list that stands at ``path``; 0 where there is none."""
+    try:
+        with path.open("rb") as file, reading(file.fileno()) as (header, _):
+            return header.version
+    except (OSError, ListFormatError):
+        return 0
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file of this user alone that takes its place once it is whole.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as refused:
+        raise ConfigError(
+            f"The list {path} cannot be written: {refused.strerror}; make room, or name another"
+            " place with --out."
+        ) from refused
