@@ -253,6 +253,7 @@ def proxied(
     judge: JudgeBySha | None = None,
     paused: Callable[[], bool] = lambda: False,
     deadline_s: float = 5.0,
+    port: int = 0,
 ) -> Iterator[Proxied]:
     """Run the real proxy in a thread."""
     judge = judge or JudgeBySha()
@@ -260,14 +261,14 @@ def proxied(
     authority = open_authority(state, now=datetime.now(UTC))
     targets = Targets(overrides=dict(overrides))
     ready = threading.Event()
-    port: list[int] = []
+    served: list[int] = []
     loop = ScreenedLoop()
     loop.targets = targets
     stopped = asyncio.Event()
     errors: list[BaseException] = []
 
     def is_ready(address: tuple[str, int]) -> None:
-        port.append(address[1])
+        served.append(address[1])
         ready.set()
 
     async def serving() -> None:
@@ -275,7 +276,7 @@ def proxied(
             judge=judge, counter=counts, paused=paused, targets=targets, deadline_s=deadline_s
         )
         await serve(
-            ("127.0.0.1", 0),
+            ("127.0.0.1", port),
             authority=authority,
             screen=screen,
             state=state,
@@ -300,7 +301,7 @@ def proxied(
         raise errors[0]
     try:
         yield Proxied(
-            port=port[0], authority=authority, judge=judge, counts=counts, state=state
+            port=served[0], authority=authority, judge=judge, counts=counts, state=state
         )
     finally:
         loop.call_soon_threadsafe(stopped.set)
