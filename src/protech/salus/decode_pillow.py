@@ -49,6 +49,9 @@ _FORMATS = {
     MediaType.JPEG_2000: ("JPEG2000",),
 }
 
+_NEVER_TURNED = ("TIFF", "WEBP")
+"""Pillow has turned a TIFF itself; a WebP is shown as it is stored (seen in Chromium 156)."""
+
 _BROKEN = (
     ArithmeticError,
     AssertionError,
@@ -147,7 +150,7 @@ def _open(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
 
 def _orientation(image: ImageFile.ImageFile) -> int:
     packed = image.info.get("exif")
-    if not isinstance(packed, bytes) or image.format == "TIFF":  # Pillow turns a TIFF itself
+    if not isinstance(packed, bytes) or image.format in _NEVER_TURNED:
         return 1
     exif = Image.Exif()
     exif.load(packed)

@@ -147,7 +147,7 @@ _HEIC_BRANDS = frozenset(
 _JXL_BRAND = b"jxl "
 _MOV_BRAND = b"qt  "
 
-_BMP_HEADER_BYTES = (12, 108, 124, *range(16, 65, 4))
+_BMP_HEADER_BYTES = (12, 42, 46, 108, 124, *range(16, 65, 4))
 """Sizes of the second header that decoders take; a text that begins "BM" has none of them."""
 
 _TS_PACKET_BYTES = 188

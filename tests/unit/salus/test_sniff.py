@@ -31,7 +31,9 @@ HEADS = {
     ],
     MediaType.HEIC: [_ftyp(b"heic", b"mif1"), _ftyp(b"mif1", b"heic"), _ftyp(b"hevc")],
     MediaType.TIFF: [b"II*\x00\x08\x00", b"MM\x00*\x00\x00", b"II+\x00\x08\x00"],
-    MediaType.BMP: [b"BM" + bytes(12) + size.to_bytes(4, "little") for size in (12, 40, 124)],
+    MediaType.BMP: [
+        b"BM" + bytes(12) + size.to_bytes(4, "little") for size in (12, 40, 42, 124)
+    ],
     MediaType.ICO: [b"\x00\x00\x01\x00\x01\x00", b"\x00\x00\x02\x00\x05\x00"],
     MediaType.JPEG_2000: [b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"],
     MediaType.JXL: [b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n"],
