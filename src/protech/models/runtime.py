@@ -4,6 +4,7 @@ onnxruntime is imported when the first session is opened, not before. It speaks 
 nothing and starts no thread of its own unless asked for more than one.
 """
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,13 +71,23 @@ def _open(content: bytes, *, where: str, threads: int) -> Any:  # noqa: ANN401  
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]
         )
     except _failures() as error:
         raise ModelError(
             f"{where} is not taken by onnxruntime {onnxruntime.__version__}; {REPAIR}"
         ) from error
+    # It keeps the whole file, for a second try with another provider; there is no other.
+    session._model_bytes = None  # noqa: SLF001 - a third of what a session costs
+    return session
+
+
+def give_back() -> None:
+    """Return to the system what opening models took only for a while; glibc would keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _failures() -> tuple[type[Exception], ...]:

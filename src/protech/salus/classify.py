@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from protech.errors import ModelError
 from protech.models.card import REPAIR, AgeHead, AnyCard, Card, ExplicitHead, FaceHead
 from protech.models.registry import ModelSet
-from protech.models.runtime import Session
+from protech.models.runtime import Session, give_back
 from protech.salus.faces import Faces, anchors, blend, decode_faces, in_frame, views
 from protech.salus.frames import Pixels
 from protech.salus.views import Picture, tensor
@@ -148,6 +148,7 @@ class Classifier:
             explicit=explicit, lowest_explicit=models.lowest_explicit, face=face, age=age
         )
         classifier._warm()
+        give_back()
         return classifier
 
     def scores(self, pixels: Pixels) -> Scores:

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from protech.errors import ModelError
-from protech.models.runtime import Session
+from protech.models.runtime import Session, give_back
 from tests.surrogate import make_surrogate
 
 
@@ -99,6 +99,16 @@ def test_nothing_is_logged_even_where_a_model_fails(
     with pytest.raises(ModelError):
         Session(content, where="the model").run("input", values, ["outputs"])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_session_does_not_keep_the_file_too(content: bytes) -> None:
+    assert Session(content, where="the model")._session._model_bytes is None
+
+
+def test_memory_is_given_back_and_models_still_run(content: bytes) -> None:
+    session = Session(content, where="the model")
+    give_back()
+    assert session.run("input", grey(), ["outputs"])[0].shape == (1, 2)
 
 
 def test_importing_the_models_and_the_engine_does_not_import_onnxruntime() -> None:
