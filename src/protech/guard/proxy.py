@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from protech.errors import ProtechError
-from protech.guard.certificates import open_authority
+from protech.guard.certificates import Authority, open_authority
 from protech.guard.consent import Consent
 from protech.guard.judging import DEADLINE_S
 from protech.guard.record import Record
@@ -34,6 +34,8 @@ KEY_LOGS = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE")
 COUNTS_FILE = "counts.db"
 PAUSE_FILE = "pause.json"
 """Where counts and pause lie in the state directory unless the command line says otherwise."""
+
+STDERR = 2
 
 LOUD_LIBRARIES = ("mitmproxy", "mitmproxy_rs", "asyncio", "hpack", "h2", "wsproto")
 """Loggers that name hosts and addresses; they are silenced."""
@@ -70,46 +72,46 @@ def quiet_libraries() -> None:
 
 
 def _run(parsed: argparse.Namespace) -> None:
-    now = datetime.now(UTC)
-    authority = open_authority(parsed.state, now=now)
-    consent = Consent(parsed.pause or parsed.state / PAUSE_FILE)
     targets = Targets(overrides=dict(parsed.override))
-    record = Record.open(parsed.counts or parsed.state / COUNTS_FILE)
-    roots = str(parsed.upstream_ca) if parsed.upstream_ca else trusted_roots()
 
     def loop() -> ScreenedLoop:
         made = ScreenedLoop()
         made.targets = targets
         return made
 
-    def announced(address: Address) -> None:
-        with os.fdopen(parsed.ready_fd, "w", closefd=parsed.ready_fd > 2) as channel:
-            channel.write(f"READY {address[0]}:{address[1]}\n")
+    authority = open_authority(parsed.state, now=datetime.now(UTC))
+    with contextlib.closing(Record.open(parsed.counts or parsed.state / COUNTS_FILE)) as record:
+        asyncio.run(_serve(parsed, authority, record, targets), loop_factory=loop)
 
-    async def serving() -> None:
-        stopped = asyncio.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-        async with DetectorClient(parsed.detector) as judge:
-            screen = Screen(
+
+async def _serve(
+    parsed: argparse.Namespace, authority: Authority, record: Record, targets: Targets
+) -> None:
+    stopped = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    consent = Consent(parsed.pause or parsed.state / PAUSE_FILE)
+    async with DetectorClient(parsed.detector) as judge:
+        await serve(
+            parsed.listen,
+            authority=authority,
+            screen=Screen(
                 judge=judge,
                 counter=record,
                 paused=lambda: consent.paused(datetime.now(UTC)),
                 targets=targets,
                 deadline_s=parsed.deadline,
-            )
-            await serve(
-                parsed.listen,
-                authority=authority,
-                screen=screen,
-                state=parsed.state,
-                roots=roots,
-                ready=announced,
-                stopped=stopped,
-            )
+            ),
+            state=parsed.state,
+            roots=str(parsed.upstream_ca) if parsed.upstream_ca else trusted_roots(),
+            ready=lambda address: _announce(address, parsed.ready_fd),
+            stopped=stopped,
+        )
 
-    with contextlib.closing(record):
-        asyncio.run(serving(), loop_factory=loop)
+
+def _announce(address: Address, descriptor: int) -> None:
+    with os.fdopen(descriptor, "w", closefd=descriptor > STDERR) as channel:
+        channel.write(f"READY {address[0]}:{address[1]}\n")
 
 
 def _listen(text: str) -> Address:
