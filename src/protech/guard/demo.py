@@ -136,7 +136,8 @@ def _compared(stage: Stage, stopped: Event) -> int:
     if stopped.is_set():
         return 0
     if looks is None:
-        say("No browser runs here: fetching the photos with a plain HTTPS client instead.")
+        lack = "The browser took no screenshot here" if program else "No browser is installed"
+        say(f"{lack}: fetching the photos with a plain HTTPS client instead.")
         ways = stage.straight, stage.through()
         looks = look_as_client(ways[0], stage.photos), look_as_client(ways[1], stage.photos)
         program = None

@@ -56,6 +56,7 @@ def evening(seed: int) -> Pixels:
     return paint(seed, WIDTH_PX, HEIGHT_PX, palette=Palette.WARM)
 
 
+@cache
 def day(seed: int) -> Pixels:
     """Return a clear day, which no list holds."""
     return paint(seed, WIDTH_PX, HEIGHT_PX, palette=Palette.COOL)

@@ -26,7 +26,6 @@ class Running:
     certificate: str
     detector: str
     started_at: str
-    page: str | None = None
 
 
 @contextmanager

@@ -17,6 +17,10 @@ WIDTH = 96
 
 PROTECTED = "Every picture this browser loads: in pages, styles, scripts, data: and WebSockets."
 HIDDEN_TOO = "Video, which is not judged yet, and whatever could not be judged in time."
+HOW_TO_IMPORT = (
+    "Chromium: chrome://certificate-manager, Custom. Firefox: Settings, Certificates,"
+    " Authorities. It was made on this device and is of use on this device only."
+)
 NOT_PROTECTED = (
     "Other browsers and programs, files on disk, pages that decrypt pictures themselves"
     " (encrypted web messengers), WebRTC calls."
@@ -51,6 +55,13 @@ def sandbox(state: Mapping[str, Any]) -> str:
     return f"in {processes} that are NOT locked; `protech doctor` says what this kernel lacks"
 
 
+def adult_filter(state: Mapping[str, Any]) -> str:
+    """Return whether the person wants everything explicit hidden."""
+    if not state.get("adult_filter"):
+        return "off; `protech guard --adult-filter on` hides everything explicit"
+    return "on" if state.get("models") else "on, but without a model it finds nothing"
+
+
 def warnings(state: Mapping[str, Any]) -> list[str]:
     """Return what a person must know before they rely on the guard."""
     found = []
@@ -75,7 +86,7 @@ def started(running: Running, state: Mapping[str, Any], *, page: str | None) -> 
                 line("", f"For Chromium: chromium --proxy-server={running.listen}"),
                 line("Certificate", "Once, import this file as an authority for web sites:"),
                 line("", running.certificate),
-                line("", "It was made on this device and is of use on it only."),
+                *_wrapped("", HOW_TO_IMPORT),
             ]
         ),
         "\n".join(
@@ -89,6 +100,7 @@ def started(running: Running, state: Mapping[str, Any], *, page: str | None) -> 
             [
                 line("Known lists", lists(state)),
                 line("Models", models(state)),
+                line("Adult filter", adult_filter(state)),
                 line("Decoding", sandbox(state)),
             ]
         ),
@@ -123,6 +135,7 @@ def status(
         lines += [
             line("Known lists", lists(state)),
             line("Models", models(state)),
+            line("Adult filter", adult_filter(state)),
             line("Decoding", sandbox(state)),
         ]
     lines += [line("Hidden today", hidden(counts)), *_wrapped("Not protected", NOT_PROTECTED)]

@@ -117,9 +117,7 @@ async def _serve(engine: Engine, listener: socket.socket, options: argparse.Name
     # The index exists by now; opening it again costs one read of the list.
     counts = [open_list(path, use=options.policy).reading.entries for path in options.list]
     judging = Judging(engine, threads=options.workers * THREADS_PER_WORKER)
-    detector = Detector(
-        judging, state=lambda: _state(engine, workers=options.workers, counts=counts)
-    )
+    detector = Detector(judging, state=lambda: _state(engine, options, counts=counts))
     serving = asyncio.create_task(detector.serve(listener))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -130,11 +128,15 @@ async def _serve(engine: Engine, listener: socket.socket, options: argparse.Name
         await asyncio.to_thread(judging.close)
 
 
-def _state(engine: Engine, *, workers: int, counts: Sequence[int]) -> dict[str, Any]:
+def _state(
+    engine: Engine, options: argparse.Namespace, *, counts: Sequence[int]
+) -> dict[str, Any]:
     known = zip(engine.lists, counts, strict=True)
     return {
         "process": os.getpid(),
-        "workers": workers,
+        "workers": options.workers,
+        "policy": options.policy,
+        "adult_filter": options.adult_filter,
         "sandboxed": engine.is_sandboxed,
         "lists": [
             {"name": ref.name, "version": ref.version, "stale": ref.stale, "count": count}

@@ -72,6 +72,18 @@ def test_with_nothing_to_recognise_by_the_person_is_warned() -> None:
     assert words.warnings(MODELLED) == []
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (BARE, "off; "),
+        ({**BARE, "adult_filter": True}, "on, but without a model"),
+        ({**MODELLED, "adult_filter": True}, "on"),
+    ],
+)
+def test_the_adult_filter_is_said_to_be_what_it_is(state: dict[str, Any], said: str) -> None:
+    assert words.adult_filter(state).startswith(said)
+
+
 def test_an_expired_list_is_a_warning() -> None:
     assert "expired" in words.warnings(STALE)[0]
 
