@@ -133,8 +133,13 @@ def site_name(host: str) -> x509.GeneralName:
 class SiteCertificates(certs.CertStore):
     """The certificates of sites, made when first asked for, kept in memory only."""
 
-    def __init__(self, authority: Authority) -> None:
-        """Make the one key that the certificates of all sites share until the process ends."""
+    def __init__(self, authority: Authority, *, chain_file: Path | None = None) -> None:
+        """Make the one key that the certificates of all sites share until the process ends.
+
+        The certificate in ``chain_file``, the authority's own, is sent along where it is given:
+        a browser started for a test knows the authority by its key alone.
+        """
+        self._chain_file = chain_file
         super().__init__(authority.key, certs.Cert(authority.certificate), None, b"", None)  # type: ignore[arg-type]  # an EC key
         self._authority = authority
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -156,7 +161,7 @@ class SiteCertificates(certs.CertStore):
             entry = certs.CertStoreEntry(
                 cert=certs.Cert(self._signed(names, now=now)),
                 privatekey=self._key,  # type: ignore[arg-type]  # theirs says RSA
-                chain_file=None,
+                chain_file=self._chain_file,
                 chain_certs=[self.default_ca],
             )
         self._entries[key] = entry

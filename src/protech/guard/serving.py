@@ -18,7 +18,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData
 
 from protech.errors import ConfigError
-from protech.guard.certificates import Authority, SiteCertificates, site_name
+from protech.guard.certificates import CERTIFICATE_FILE, Authority, SiteCertificates, site_name
 from protech.guard.layers import OnlyHttp
 from protech.guard.screen import Screen
 from protech.guard.targets import Address
@@ -33,9 +33,9 @@ class DeviceTls(TlsConfig):
 
     name = "tlsconfig"
 
-    def __init__(self, authority: Authority) -> None:
-        """Take the authority that signs for sites."""
-        self.certstore = SiteCertificates(authority)
+    def __init__(self, authority: Authority, *, state: Path) -> None:
+        """Take the authority that signs for sites, and the directory where it is kept."""
+        self.certstore = SiteCertificates(authority, chain_file=state / CERTIFICATE_FILE)
 
     def configure(self, updated: Iterable[str]) -> None:
         """Make no store of mitmproxy's own."""
@@ -144,7 +144,7 @@ async def serve(
     """
     net_tls.log_master_secret = None
     only_http = OnlyHttp(screen.answer_to_failure)
-    addons = (DisableH2C(), DeviceTls(authority), only_http, screen)
+    addons = (DisableH2C(), DeviceTls(authority, state=state), only_http, screen)
     master = GuardMaster(_bare_settings(state), addons, ready=ready)
     try:
         master.options.update(**_settings(listen, roots=roots))

@@ -150,6 +150,16 @@ def test_site_certificates_are_kept_and_their_number_bounded() -> None:
     assert store.get_cert(None, [site_name("0.example")]) is not first
 
 
+def test_the_authority_is_sent_along_with_a_site(tmp_path: Path) -> None:
+    with way(tmp_path) as opened:
+        opened.routes["/"] = Sent(b"hello")
+        command = ["openssl", "s_client", "-proxy", f"127.0.0.1:{opened.proxy.port}"]
+        command += ["-connect", "photos.test:443", "-servername", "photos.test", "-showcerts"]
+        shown = subprocess.run(command, capture_output=True, check=False, input=b"")
+    chain = x509.load_pem_x509_certificates(shown.stdout)
+    assert chain[1:] == [opened.proxy.authority.certificate]
+
+
 def test_names_and_addresses_are_written_as_such() -> None:
     assert site_name("bücher.example") == x509.DNSName("xn--bcher-kva.example")
     assert site_name("[2001:db8::1]") == x509.IPAddress(ipaddress.ip_address("2001:db8::1"))

@@ -1,5 +1,6 @@
 """The command, started as the supervisor starts it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -55,6 +56,11 @@ def ask(port: int, url: str) -> bytes:
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
+def ask_in_vain(port: int, url: str) -> None:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        ask(port, url)
+
+
 def test_without_a_detector_pages_pass_and_pictures_do_not(
     tmp_path: Path, site: Origin
 ) -> None:
@@ -92,7 +98,7 @@ def test_the_keys_of_connections_are_written_nowhere(tmp_path: Path, site: Origi
 def test_nothing_of_what_passes_is_said(tmp_path: Path, site: Origin) -> None:
     with started(tmp_path / "state") as (process, port):
         for url in ("http://nowhere.invalid/secret", "http://127.0.0.1:1/secret"):
-            ask(port, url)
+            ask_in_vain(port, url)
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(b"nonsense\r\n\r\n")
             client.recv(65536)
