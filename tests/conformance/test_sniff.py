@@ -11,7 +11,7 @@ from typing import TypedDict, cast
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from playwright.sync_api import Page, sync_playwright
 
 from protech.salus.decode import decode, preload
@@ -87,6 +87,10 @@ def _see_through() -> Image.Image:
     return image
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SWAPPED = SRGB.replace(b"rXYZ", b"bxyz").replace(b"bXYZ", b"rXYZ").replace(b"bxyz", b"bXYZ")
+"""A colour profile that shows red as blue and blue as red."""
+
 WHOLE = {
     "jpeg": _file(IMAGE, "JPEG"),
     "jpeg progressive": _file(IMAGE, "JPEG", progressive=True),
@@ -94,6 +98,8 @@ WHOLE = {
     "jpeg four inks": _file(IMAGE.convert("CMYK"), "JPEG", quality=95),
     "jpeg turned": _file(IMAGE, "JPEG", exif=_turned()),
     "jpeg and archive": _file(IMAGE, "JPEG") + b"PK\x03\x04" + bytes(40),
+    "jpeg, red and blue swapped": _file(IMAGE, "JPEG", icc_profile=SWAPPED),
+    "png, red and blue swapped": _file(IMAGE, "PNG", icc_profile=SWAPPED),
     "png": _file(IMAGE, "PNG"),
     "png 1 bit": _file(IMAGE.convert("1"), "PNG"),
     "png palette": _file(IMAGE.quantize(64), "PNG"),

@@ -62,10 +62,12 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     if size is None:  # four inks, or a sampling that the fast decoder does not take
         return decode_pillow.decode(data, media_type=MediaType.JPEG, limits=limits)
     require_size(*size, limits)
-    orientation = decode_pillow.orientation_of(data, media_type=MediaType.JPEG)
+    orientation, profile = decode_pillow.described(data, media_type=MediaType.JPEG)
     width_px, height_px = turned_size(size, orientation)
     return Decoded(
-        width_px=width_px, height_px=height_px, forms=_forms(data, size, orientation)
+        width_px=width_px,
+        height_px=height_px,
+        forms=_forms(data, _scaled(size), orientation, profile),
     )
 
 
@@ -95,10 +97,11 @@ def _scaled(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _forms(
-    data: bytes | memoryview, size: tuple[int, int], orientation: int
+    data: bytes | memoryview, size: tuple[int, int], orientation: int, profile: bytes | None
 ) -> Iterator[FrameForms]:
-    pixels, is_whole = _pixels(data, _scaled(size))
-    yield forms(pixels, orientation=orientation)
+    pixels, is_whole = _pixels(data, size)
+    profiled = decode_pillow.profiled(pixels, profile)
+    yield forms(pixels, orientation=orientation, profiled=profiled)
     if not is_whole:
         raise Undecodable(Unscannable.CORRUPT)
 

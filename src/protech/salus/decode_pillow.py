@@ -3,9 +3,10 @@
 What is judged: all frames of an animation up to the sample, all pages of a TIFF, all sizes of
 an icon. Of a JPEG with several pictures (MPO) the first, which is what a browser shows.
 
-Every colour mode becomes 8-bit RGB. Embedded colour profiles are not applied, as PDQ's
-reference does not apply them: what is stored is taken as sRGB. Four inks are turned by the
-plain formula, Adobe's inverted inks included (Pillow's JPEG reader sees to these).
+Every colour mode becomes 8-bit RGB. What is stored is taken as sRGB, as PDQ's reference and the
+models do, and wide-gamut photos pass as they are; only a colour profile that makes another
+picture of it (colours swapped, inverted, all black) is applied, as a browser applies it. Four
+inks are turned by the plain formula, Adobe's inverted inks included (Pillow sees to these).
 """
 
 import io
@@ -15,10 +16,10 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import pillow_heif
-from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, IcoImagePlugin, Image, ImageCms, ImageFile
 
 from protech.salus import animation
@@ -29,6 +30,7 @@ from protech.salus.frames import (
     Pixels,
     Undecodable,
     forms,
+    gray,
     require_size,
     sampled,
     turned_size,
@@ -69,7 +71,9 @@ _BROKEN = (
 )
 """What Pillow's readers raise on files that lie."""
 
-_WHITE = 255.0
+_ORDINARY_LEVELS = 16
+"""How far a profile may move colours on average, of 255: Display P3 and Adobe RGB move them by
+10, one that swaps red and blue by 63. PDQ and the models hold up under the former."""
 
 _PLAYABLE = re.compile(rb"hdlr.{8}(?:vide|soun)", re.DOTALL)
 """The handler of a film or sound track (ISO 14496-12 8.4.3): a film that poses as a picture."""
@@ -122,13 +126,45 @@ def header(
         return turned_size(image.size, _orientation(image))
 
 
-def orientation_of(data: bytes | memoryview, *, media_type: MediaType) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where none can be read."""
+def described(data: bytes | memoryview, *, media_type: MediaType) -> tuple[int, bytes | None]:
+    """Return EXIF orientation and colour profile; 1 and None where none can be read."""
     try:
         with _hostile():
-            return _orientation(_open(bytes(data), media_type))
+            image = _open(bytes(data), media_type)
+            return _orientation(image), _profile(image)
     except Undecodable:
-        return 1
+        return 1, None
+
+
+def profiled(pixels: Pixels, profile: bytes | None) -> Pixels | None:
+    """Return ``pixels`` under a colour profile that matters; None for all ordinary ones."""
+    transform = _transform(profile) if profile else None
+    return None if transform is None else _transformed(pixels, transform)
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """Return how to apply ``profile``, None where it is broken or hardly moves a colour."""
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
+    try:
+        embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        transform = ImageCms.buildTransform(embedded, srgb, "RGB", "RGB")
+        moved = np.abs(_transformed(colours, transform).astype(int) - colours).mean()
+    except (ImageCms.PyCMSError, *_BROKEN):  # browsers pass over a profile that is broken
+        return None
+    return transform if moved > _ORDINARY_LEVELS else None
+
+
+def _transformed(pixels: Pixels, transform: ImageCms.ImageCmsTransform) -> Pixels:
+    applied = ImageCms.applyTransform(Image.fromarray(pixels), transform)
+    return pixels if applied is None else np.asarray(applied)
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else None
 
 
 @contextmanager
@@ -226,7 +262,12 @@ def _forms(
                 return
             require_size(*frame.size, limits)
             pixels, alpha = _pixels_and_alpha(frame)
-            decoded = forms(pixels, alpha=alpha, orientation=orientation)
+            decoded = forms(
+                pixels,
+                alpha=alpha,
+                orientation=orientation,
+                profiled=profiled(pixels, _profile(frame)),
+            )
         yield decoded
 
 
@@ -234,7 +275,7 @@ def _pixels_and_alpha(frame: Image.Image) -> tuple[Pixels, Alpha | None]:
     """Return the pixels of ``frame`` and its alpha channel, None where it has none."""
     match frame.mode:
         case "I" | "F" | "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return _gray(np.asarray(frame)), None
+            return gray(np.asarray(frame)), None
         case "LAB":
             return np.asarray(_from_lab(frame)), None
         case "La":  # premultiplied; turned into colours by way of the plain form only
@@ -245,23 +286,6 @@ def _pixels_and_alpha(frame: Image.Image) -> tuple[Pixels, Alpha | None]:
         return np.asarray(frame.convert("RGB")), None
     levels = np.asarray(frame.convert("RGBA"))
     return np.ascontiguousarray(levels[..., :3]), np.ascontiguousarray(levels[..., 3])
-
-
-def _gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
-    """Return gray of any depth as 8 bits: of 16 the high byte, of 32 the range it has."""
-    if levels.dtype.itemsize == 2:
-        gray = (levels.astype(np.uint32) >> 8).astype(np.uint8)
-    else:
-        gray = _stretched(np.nan_to_num(levels.astype(np.float64)))
-    return np.repeat(gray[..., None], 3, axis=2)
-
-
-def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    low, high = float(levels.min()), float(levels.max())
-    if low >= 0 and high <= _WHITE:  # shares of white, or levels as they are
-        low, high = 0.0, 1.0 if high <= 1 else _WHITE
-    share = (levels - low) / max(high - low, 1e-9)
-    return np.rint(share * _WHITE).astype(np.uint8)
 
 
 def _from_lab(frame: Image.Image) -> Image.Image:

@@ -36,9 +36,9 @@ class Undecodable(Exception):
 class FrameForms:
     """One frame: the forms that are hashed, distinct, and the one that a person would see.
 
-    ``displayed`` is turned as EXIF says and lies on white where it is see-through. ``hashed``
-    holds it first; then, where they differ, the frame as stored (not turned) on white, on black
-    and without its alpha channel.
+    ``displayed`` is turned as EXIF says, lies on white where it is see-through, and has the
+    colours of its profile where that matters. ``hashed`` holds it first; then, where they
+    differ, the frame as stored (not turned) on white, on black and without its alpha channel.
     """
 
     hashed: tuple[Pixels, ...] = field(repr=False)
@@ -85,8 +85,17 @@ def sampled(count: int, limits: Limits) -> list[int]:
     return [round(i * (count - 1) / (judged - 1)) for i in range(judged)]
 
 
-def forms(pixels: Pixels, *, alpha: Alpha | None = None, orientation: int = 1) -> FrameForms:
+def forms(
+    pixels: Pixels,
+    *,
+    alpha: Alpha | None = None,
+    orientation: int = 1,
+    profiled: Pixels | None = None,
+) -> FrameForms:
     """Return the forms of one frame as stored, see-through where ``alpha`` is below 255.
+
+    ``profiled`` is the frame under a colour profile that turns it into another picture; it is
+    then what is displayed, and what is stored is hashed all the same.
 
     Nobody knows the colour of the page behind: a picture may show on white only, on black only,
     or in a viewer that drops the alpha channel. So all three are hashed.
@@ -94,6 +103,8 @@ def forms(pixels: Pixels, *, alpha: Alpha | None = None, orientation: int = 1) -
     stored = [pixels]
     if alpha is not None and not np.all(alpha == _OPAQUE):
         stored = [laid_on(255, pixels, alpha), laid_on(0, pixels, alpha), pixels]
+    if profiled is not None:
+        stored.insert(0, profiled if alpha is None else laid_on(255, profiled, alpha))
     displayed = turned(stored[0], orientation)
     every = (displayed, *stored)
     distinct = [
@@ -102,6 +113,23 @@ def forms(pixels: Pixels, *, alpha: Alpha | None = None, orientation: int = 1) -
         if not any(np.array_equal(form, earlier) for earlier in every[:i])
     ]
     return FrameForms(hashed=tuple(distinct), displayed=displayed)
+
+
+def gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
+    """Return gray of any depth as 8 bits: of 16 the high byte, of 32 the range it has."""
+    if levels.dtype.itemsize == 2:
+        tones = (levels.astype(np.uint32) >> 8).astype(np.uint8)
+    else:
+        tones = _stretched(np.nan_to_num(levels.astype(np.float64)))
+    return np.repeat(tones[..., None], 3, axis=2)
+
+
+def _stretched(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
+    low, high = float(levels.min()), float(levels.max())
+    if low >= 0 and high <= _OPAQUE:  # shares of white, or levels as they are
+        low, high = 0.0, 1.0 if high <= 1 else _OPAQUE
+    share = (levels - low) / max(high - low, 1e-9)
+    return np.rint(share * _OPAQUE).astype(np.uint8)
 
 
 def laid_on(level: int, pixels: Pixels, alpha: Alpha) -> Pixels:

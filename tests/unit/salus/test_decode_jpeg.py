@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from protech.salus import decode_jpeg
 from protech.salus.decode_jpeg import MIN_SIDE_PX
@@ -134,6 +134,14 @@ def test_a_picture_without_pixels_is_corrupt(length: int) -> None:
     with pytest.raises(Undecodable) as refused:
         list(decode_jpeg.decode(JPEG[:length], limits=Limits()).forms)
     assert refused.value.reason is Unscannable.CORRUPT
+
+
+def test_a_profile_that_swaps_colours_is_applied() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"bxyz").replace(b"bXYZ", b"rXYZ").replace(b"bxyz", b"bXYZ")
+    frame = _only(encode(PHOTO, "JPEG", quality=90, icc_profile=swapped))
+    assert np.array_equal(frame.hashed[1], _only(JPEG).displayed)
+    assert np.abs(frame.displayed.astype(int) - PHOTO[..., ::-1]).mean() < 10
 
 
 def test_a_picture_with_several_is_judged_by_the_one_that_is_shown() -> None:

@@ -288,8 +288,40 @@ def test_a_film_that_poses_as_a_picture_is_no_picture(track: bytes) -> None:
 
 
 def test_a_broken_description_leaves_the_picture_upright() -> None:
-    orientation = decode_pillow.orientation_of(b"\xff\xd8\xff", media_type=MediaType.JPEG)
-    assert orientation == 1
+    described = decode_pillow.described(b"\xff\xd8\xff", media_type=MediaType.JPEG)
+    assert described == (1, None)
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SWAPPED = SRGB.replace(b"rXYZ", b"bxyz").replace(b"bXYZ", b"rXYZ").replace(b"bxyz", b"bXYZ")
+"""A profile that shows red as blue and blue as red."""
+
+
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_a_profile_that_swaps_colours_is_applied_and_the_stored_form_hashed_too(
+    name: str,
+) -> None:
+    (frame,) = _frames(_file(IMAGE, name, icc_profile=SWAPPED))
+    (plain,) = _frames(_file(IMAGE, name))
+    assert np.abs(frame.displayed.astype(int) - PHOTO[..., ::-1]).mean() < 10
+    assert np.array_equal(frame.hashed[1], plain.displayed)
+
+
+def test_a_swapped_profile_counts_under_alpha_and_orientation_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = IMAGE.convert("RGBA")
+    image.putalpha(128)
+    (frame,) = _frames(_file(image, "PNG", icc_profile=SWAPPED, exif=exif.tobytes()))
+    assert frame.displayed.shape == (160, 120, 3)
+    assert len(frame.hashed) == 5
+
+
+@pytest.mark.parametrize("profile", [SRGB, b"no profile at all", SRGB[:200], bytes(300)])
+def test_an_ordinary_or_broken_profile_changes_nothing(profile: bytes) -> None:
+    (frame,) = _frames(_file(IMAGE, "PNG", icc_profile=profile))
+    assert len(frame.hashed) == 1
+    assert np.array_equal(frame.displayed, PHOTO)
 
 
 def test_an_animated_picture_without_colours_in_the_first_frame_is_decoded() -> None:
