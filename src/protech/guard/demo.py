@@ -199,7 +199,12 @@ def _known_list(directory: Path) -> Path:
     for name, content in listed_files().items():
         (folder / name).write_bytes(content)
     known = directory / "evenings.list"
-    enlist(folder, known)
+    made, wanted = enlist(folder, known).entries, len(listed_files())
+    if made != wanted:
+        raise ConfigError(
+            f"Only {made} of the {wanted} photos of the demo's list could be hashed;"
+            " `protech doctor` says what does not work here."
+        )
     return known
 
 

@@ -52,7 +52,7 @@ class Outcome:
 COLUMNS = (
     ("photo", 16),
     ("how the page brings it", 46),
-    ("judged", 11),
+    ("judged", 13),
     ("without guard", 15),
     ("with guard", 12),
 )
