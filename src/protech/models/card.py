@@ -122,7 +122,8 @@ class FaceHead:
     those that share ``overlap`` of their union are one face.
     A frame is looked at whole, in ``tiles`` x ``tiles`` tiles (0 or 1: none) that overlap by
     ``tile_overlap`` of their side, and turned by 180 degrees where ``is_turned``. A view whose
-    one side is above ``max_stretch`` times the other is widened before it is made square. Beyond ``max_faces`` faces the rest stand as one person who cannot be judged.
+    one side is above ``max_stretch`` times the other is widened before it is made square.
+    Beyond ``max_faces`` faces the rest stand as one person who cannot be judged.
     """
 
     scores: str
