@@ -167,7 +167,10 @@ def test_what_became_a_link_or_a_pipe_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc/passwd")
     before = descriptors()
     for name in ("pipe", "link", "none"):
-        with pytest.raises(OSError, match="file|symbolic"), opened(Found(path=tmp_path / name)):
+        with (
+            pytest.raises(OSError, match=r"file|symbolic"),
+            opened(Found(path=tmp_path / name)),
+        ):
             pass
     assert descriptors() == before
 

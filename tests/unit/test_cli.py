@@ -1,0 +1,152 @@
+"""The command line: its grammar, and what each kind of end looks like."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from protech import cli, doctor
+from protech.cli import BROKEN_PIPE, INTERRUPTED, main
+from protech.errors import ListFormatError
+from tests.make_data import encode, make_photo
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, end: Callable[[], int]) -> int:
+    """Return the exit code where a command ends in some way."""
+    monkeypatch.setattr(cli, "_doctor", lambda options: end())
+    return main(["doctor"])
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def act() -> int:
+        raise error
+
+    return act
+
+
+def test_a_command_s_own_exit_code_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(monkeypatch, lambda: 7) == 7
+
+
+def test_our_errors_are_one_line_and_their_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, raising(ListFormatError("do this"))) == 4
+    assert capsys.readouterr() == ("", "protech: do this\n")
+
+
+def test_ctrl_c_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, raising(KeyboardInterrupt())) == INTERRUPTED
+    assert capsys.readouterr().err == "protech: stopped\n"
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}.txt").write_text("x" * 99)
+    command = [sys.executable, "-m", "protech.cli", "scan", "--fast", "--json", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == BROKEN_PIPE
+    assert "Error" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["scan"], ["lists", "make"], ["lists", "show"], ["doctor"], ["guard"]]
+)
+def test_every_command_explains_itself_with_an_example(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "example" in text
+    assert f"protech {' '.join(arguments)}" in text
+
+
+def test_the_whole_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for command in ("guard", "scan", "lists", "doctor"):
+        assert command in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["scan"], ["scan", "a", "--workers", "0"], ["scan", "a", "--workers", "x"], ["lists"],
+     ["scan", "a", "--json", "--jsonl", "b"], ["nonsense"]],
+)  # fmt: skip
+def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_without_its_packages_the_guard_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "GUARD_NEEDS", ("no_such_package",))
+    assert main(["guard", "--demo"]) == 2
+    assert "pip install 'protech[guard]'" in capsys.readouterr().err
+
+
+def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a process: it hardens itself, which the tests' own must not."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(
+        [sys.executable, "-m", "protech.cli", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def test_a_list_is_made_and_shown(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.png").write_bytes(encode(make_photo(1), "PNG"))
+    (mine / "bad\n.jpg").write_bytes(b"\xff\xd8\xff")
+    out = tmp_path / "mine.list"
+    made = run("lists", "make", mine, "--out", out, folder=tmp_path)
+    assert (made.returncode, made.stdout) == (0, f"{out}: mine 1, 1 entries\n")
+    assert "left out: corrupt: " in made.stderr
+    assert "bad\ufffd.jpg\n" in made.stderr
+    assert "left out: 1 that cannot be judged, 0 that are no pictures\n" in made.stderr
+    again = run("lists", "make", mine, "--out", out, "--json", folder=tmp_path)
+    assert json.loads(again.stdout) == {
+        "v": 1, "list": "mine", "version": 2, "entries": 1, "skipped": 1, "others": 0
+    }  # fmt: skip
+    shown = run("lists", "show", out, folder=tmp_path)
+    assert "uses           guard, messaging, triage\n" in shown.stdout
+    assert "identifiers    sha256 1, sha1 1, md5 1, pdq 1\n" in shown.stdout
+    assert "a.png" not in shown.stdout
+    fields = json.loads(run("lists", "show", out, "--json", folder=tmp_path).stdout)
+    assert (fields["name"], fields["version"], fields["bad"]) == ("mine", 2, 0)
+
+
+def test_bad_lines_are_shown_with_their_reason(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    out = tmp_path / "mine.list"
+    run("lists", "make", tmp_path / "mine", "--out", out, folder=tmp_path)
+    text = out.read_text()
+    out.write_text(text.replace('"count":0', '"count":1') + "bad\n")
+    shown = run("lists", "show", out, folder=tmp_path)
+    assert "line 2         the line is no JSON object in UTF-8\n" in shown.stdout
+
+
+def test_the_doctor_answers_in_json(tmp_path: Path) -> None:
+    told = run("doctor", "--json", folder=tmp_path)
+    assert json.loads(told.stdout)["v"] == 1
+    assert told.returncode in {0, 2}
