@@ -47,46 +47,14 @@ def add_command(commands: Commands) -> None:
     guard = commands.add_parser(
         "guard",
         help="hide what must not be seen, before it is displayed",
+        usage="protech guard [OPTIONS]\n       protech guard status|pause|resume [OPTIONS]",
         description="Screen every picture that a browser loads and hide what must not be seen.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    guard.add_argument("--demo", action="store_true", help="show it on a photo site of its own")
-    guard.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        help=f"where the browser finds the proxy (default {text_of(DEFAULT_LISTEN)})",
-    )
-    guard.add_argument(
-        "--list", type=Path, action="append", default=[], metavar="FILE", help="a known list"
-    )
-    guard.add_argument(
-        "--models",
-        default="packaged",
-        metavar="DIR",
-        help="models of a directory, or none (default: those of the package)",
-    )
-    guard.add_argument(
-        "--adult-filter",
-        choices=("on", "off"),
-        default="off",
-        help="hide everything that is explicit (default off)",
-    )
-    guard.add_argument(
-        "--screenshots", type=Path, metavar="DIR", help="where --demo leaves its screenshots"
-    )
     guard.set_defaults(run=run, action=None)
-    actions = guard.add_subparsers(title="a guard that runs", metavar="ACTION")
-    status = actions.add_parser("status", help="what is protected, and what was hidden today")
-    status.add_argument("--json", action="store_true", help="print it as JSON")
-    status.add_argument("--help-lines", action="store_true", help="print whom one can talk to")
-    status.set_defaults(action="status")
-    pause = actions.add_parser("pause", help="show everything for a while")
-    pause.add_argument(
-        "--minutes", type=int, default=PAUSE_MINUTES, help="how long (1 to 1440)"
-    )
-    pause.set_defaults(action="pause")
-    actions.add_parser("resume", help="end a pause").set_defaults(action="resume")
+    _add_options(guard)
+    _add_actions(guard)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -138,6 +106,65 @@ def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
         models=options.models if is_packaged else os.fspath(Path(options.models).resolve()),
         is_adult_filter_on=options.adult_filter == "on",
     )
+
+
+def _add_options(guard: argparse.ArgumentParser) -> None:
+    guard.add_argument("--demo", action="store_true", help="show it on a photo site of its own")
+    guard.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help=f"where the browser finds the proxy (default {text_of(DEFAULT_LISTEN)})",
+    )
+    guard.add_argument(
+        "--list", type=Path, action="append", default=[], metavar="FILE", help="a known list"
+    )
+    guard.add_argument(
+        "--models",
+        default="packaged",
+        metavar="DIR",
+        help="models of a directory, or none (default: those of the package)",
+    )
+    guard.add_argument(
+        "--adult-filter",
+        choices=("on", "off"),
+        default="off",
+        help="hide everything that is explicit (default off)",
+    )
+    guard.add_argument(
+        "--screenshots", type=Path, metavar="DIR", help="where --demo leaves its screenshots"
+    )
+
+
+def _add_actions(guard: argparse.ArgumentParser) -> None:
+    actions = guard.add_subparsers(title="a guard that runs", metavar="ACTION")
+    status = _add_action(
+        actions,
+        "status",
+        about="what is protected, and what was hidden today",
+        example="protech guard status --json",
+    )
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    status.add_argument("--help-lines", action="store_true", help="print whom one can talk to")
+    pause = _add_action(
+        actions,
+        "pause",
+        about="show everything for a while",
+        example="protech guard pause --minutes 30",
+    )
+    pause.add_argument(
+        "--minutes", type=int, default=PAUSE_MINUTES, help="how long (1 to 1440)"
+    )
+    _add_action(actions, "resume", about="end a pause", example="protech guard resume")
+
+
+def _add_action(
+    actions: Commands, name: str, *, about: str, example: str
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(
+        name, help=about, description=about.capitalize() + ".", epilog=f"example: {example}"
+    )
+    action.set_defaults(action=name)
+    return action
 
 
 def _start(plan: Plan) -> int:
