@@ -1,0 +1,76 @@
+"""What leaves a worker: sizes, hashes of every form, scores of what is shown, or a reason."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from protech.salus.frames import Pixels
+from protech.salus.measure import Meter
+from protech.salus.sniff import MediaType
+from protech.types import Limits, Measured, Scores, Unscannable
+
+METER = Meter(limits=Limits())
+
+
+def noise(width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+    return np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def test_turned_picture_is_hashed_as_stored_and_as_displayed() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(noise()), "JPEG", exif=exif)
+    measured = METER.measure(data, media_type=MediaType.JPEG)
+    assert (measured.width_px, measured.height_px) == (64, 96)
+    (frame,) = measured.frames
+    assert len(set(frame.hashes)) == len(frame.hashes) == 2
+    plain = METER.measure(encoded(Image.fromarray(noise()), "JPEG"), media_type=MediaType.JPEG)
+    assert plain.frames[0].hashes[0] in frame.hashes
+
+
+def test_scores_are_of_what_is_displayed() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def scorer(pixels: Pixels) -> Scores:
+        seen.append(pixels.shape)
+        return Scores(explicit=0.25)
+
+    meter = Meter(limits=Limits(), scorer=scorer)
+    measured = meter.measure(encoded(Image.fromarray(noise()), "PNG"), media_type=MediaType.PNG)
+    assert seen == [(64, 96, 3)]
+    assert measured.frames[0].scores == Scores(explicit=0.25)
+
+
+def test_frames_before_a_break_still_count() -> None:
+    frames = [Image.fromarray(noise() ^ np.uint8(turn)) for turn in range(4)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    whole = METER.measure(data, media_type=MediaType.GIF)
+    broken = METER.measure(data[: len(data) * 6 // 10], media_type=MediaType.GIF)
+    assert len(whole.frames) == 4
+    assert broken.unscannable is Unscannable.CORRUPT
+    assert broken.frames[:1] == whole.frames[:1]
+    assert (broken.width_px, broken.height_px) == (96, 64)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0 not a picture"])
+def test_hostile_bytes_are_a_result(data: bytes) -> None:
+    for measured in (
+        METER.measure(data, media_type=MediaType.JPEG),
+        METER.header(data, media_type=MediaType.JPEG),
+    ):
+        assert measured == Measured(unscannable=Unscannable.CORRUPT)
+
+
+def test_header_gives_the_size_without_decoding() -> None:
+    data = encoded(Image.fromarray(noise()), "PNG")
+    assert METER.header(data, media_type=MediaType.PNG) == Measured(width_px=96, height_px=64)
+    assert METER.header(b"PK\x03\x04", media_type=MediaType.ZIP) == Measured()
