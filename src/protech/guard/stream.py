@@ -28,8 +28,15 @@ _EVENT_STARTS = b":\r\nderi\xef"
 """How lines of an event stream begin (data, event, retry, id, comment); no picture does."""
 
 _NEVER_HURRIED = frozenset(
-    {"text/html", "text/css", "image/svg+xml", "application/xhtml+xml", "text/javascript"}
+    {
+        "application/javascript",
+        "application/xhtml+xml",
+        "text/css",
+        "text/html",
+        "text/javascript",
+    }
 )
+_NEVER_HURRIED_FAMILIES = ("audio/", "font/", "image/", "video/")
 
 
 class Screening:
@@ -53,8 +60,9 @@ class Screening:
     @property
     def may_hurry(self) -> bool:
         """Whether the body may be a stream that somebody waits for piece by piece."""
-        is_open = self.response.size_bytes is None
-        return is_open and self.response.content_type not in _NEVER_HURRIED
+        declared = self.response.content_type
+        is_whole = declared in _NEVER_HURRIED or declared.startswith(_NEVER_HURRIED_FAMILIES)
+        return self.response.size_bytes is None and not is_whole
 
     def feed(self, data: bytes, held_bytes: int) -> None:
         """Take a piece of a held body of which ``held_bytes`` are in, this piece included."""

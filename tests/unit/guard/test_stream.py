@@ -95,6 +95,7 @@ def test_too_little_is_not_decided_in_a_hurry() -> None:
 def test_a_page_or_a_body_of_known_length_is_never_hurried() -> None:
     assert not screening("text/html").may_hurry
     assert not screening("text/css").may_hurry
+    assert not screening("image/jpeg").may_hurry
     assert not screening("application/json", size_bytes=9).may_hurry
 
 
