@@ -76,7 +76,7 @@ def paint(
     Raises:
         ValueError: A side is shorter than ``MIN_SIDE_PX``.
 
-    Cost: about 0.2 s for a megapixel.
+    Cost: about 0.5 s for a megapixel.
     """
     if min(width_px, height_px) < MIN_SIDE_PX:
         raise ValueError(f"a landscape needs sides of {MIN_SIDE_PX} pixels or more")

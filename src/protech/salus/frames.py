@@ -120,7 +120,7 @@ def gray(levels: NDArray[np.integer | np.floating]) -> Pixels:
     if levels.dtype.itemsize == 2:
         tones = (levels.astype(np.uint32) >> 8).astype(np.uint8)
     else:
-        tones = _stretched(np.nan_to_num(levels.astype(np.float64)))
+        tones = _stretched(np.nan_to_num(levels.astype(np.float64), posinf=0, neginf=0))
     return np.repeat(tones[..., None], 3, axis=2)
 
 

@@ -4,6 +4,7 @@ import pytest
 from protech.salus.frames import (
     Undecodable,
     forms,
+    gray,
     laid_on,
     require_size,
     sampled,
@@ -102,6 +103,31 @@ def test_every_orientation_puts_the_corners_where_they_belong(
     assert shown.flags["C_CONTIGUOUS"]
     assert "".join(" ABCD"[int(shown[0, x, 0])] for x in (0, -1)) == upper
     assert turned_size((3, 2), orientation) == (shown.shape[1], shown.shape[0])
+
+
+def test_a_frame_under_a_profile_is_displayed_so_and_hashed_both_ways() -> None:
+    pixels = make_noise(1, 6, 4)
+    inverted = 255 - pixels
+    made = forms(pixels, profiled=inverted)
+    assert np.array_equal(made.displayed, inverted)
+    assert [np.array_equal(form, pixels) for form in made.hashed] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("levels", "tones"),
+    [
+        (np.array([[0, 255, 65535]], dtype=np.uint16), [0, 0, 255]),
+        (np.array([[0, 7, 255]], dtype=np.int32), [0, 7, 255]),
+        (np.array([[-100, 0, 100]], dtype=np.int32), [0, 128, 255]),
+        (np.array([[0.0, 0.5, 1.0]], dtype=np.float32), [0, 128, 255]),
+        (np.array([[0.0, 64.0, 200.0]], dtype=np.float32), [0, 64, 200]),
+        (np.array([[np.nan, 300.0, 600.0]], dtype=np.float32), [0, 128, 255]),
+        (np.array([[5e9, 5e9, 5e9]], dtype=np.float32), [0, 0, 0]),
+        (np.array([[np.inf, -np.inf, 9.0]], dtype=np.float32), [0, 0, 9]),
+    ],
+)
+def test_gray_of_any_depth_is_eight_bits(levels: np.ndarray, tones: list[int]) -> None:
+    assert gray(levels)[0].tolist() == [[tone] * 3 for tone in tones]
 
 
 def test_no_pixels_are_in_the_repr() -> None:
