@@ -150,3 +150,8 @@ def test_the_doctor_answers_in_json(tmp_path: Path) -> None:
     told = run("doctor", "--json", folder=tmp_path)
     assert json.loads(told.stdout)["v"] == 1
     assert told.returncode in {0, 2}
+
+
+def test_a_number_of_workers_is_taken() -> None:
+    given = ["scan", "a", "--workers", "2"]
+    assert cli.parser(given).parse_args(given).workers == 2

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from protech.errors import ListFormatError, SandboxError
 from protech.lists.formats import BadEntry, Entry, ListHeader, read_entries, read_header
@@ -55,7 +55,7 @@ def reading(
     )
     with process:
         try:
-            answers = _answers(process, silence_s)
+            answers = _answers(cast("IO[bytes]", process.stdout), silence_s)
             header = next(answers, None)
             if not isinstance(header, ListHeader):
                 raise _broken()
@@ -74,11 +74,8 @@ def _entries(answers: Iterator[Record]) -> Iterator[Entry | BadEntry]:
     raise _broken()
 
 
-def _answers(process: "subprocess.Popen[bytes]", silence_s: float) -> Iterator[Record]:
+def _answers(pipe: IO[bytes], silence_s: float) -> Iterator[Record]:
     """Yield what the reader says until it has no more to say."""
-    pipe = process.stdout
-    if pipe is None:
-        raise ValueError("the reader's output must be a pipe")
     buffer = bytearray()
     poll = select.poll()
     poll.register(pipe, select.POLLIN)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,8 +23,8 @@ from protech.lists.reader import reading
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
 from protech.salus.policy import PDQ_QUALITY_FLOOR
-from protech.salus.walk import shown, walk
-from protech.types import Findings, Kind, Unscannable
+from protech.salus.walk import Found, shown, walk
+from protech.types import Findings, Kind, Unscannable, Verdict
 
 NAME_CHARACTERS = 100
 
@@ -81,22 +81,13 @@ def enlist(
         uses=OWN_USES,
         created_at=datetime.now(UTC).replace(microsecond=0),
     )
-    skipped = others = 0
     workers = workers or os.cpu_count() or 1
     with ExitStack() as stack:
         file = stack.enter_context(_replacing(target))
         engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
-        writer = ListWriter(file, header)
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
-        for item, verdict in verdicts:
-            findings = verdict.findings
-            if findings.unscannable is not None:
-                skipped += 1
-                on_skip(item.path, findings.unscannable)
-            elif findings.kind is not Kind.IMAGE:
-                others += 1
-            else:
-                writer.write(_entry(findings, label=shown(item.path.relative_to(top))))
+        writer = ListWriter(file, header)
+        skipped, others = _write(writer, verdicts, top=top, on_skip=on_skip)
         writer.finish()
     return Enlisted(
         name=header.name,
@@ -105,6 +96,23 @@ def enlist(
         skipped=skipped,
         others=others,
     )
+
+
+def _write(
+    writer: ListWriter, verdicts: Iterable[tuple[Found, Verdict]], *, top: Path, on_skip: Skip
+) -> tuple[int, int]:
+    """Write an entry for each picture; return how many items were skipped and no pictures."""
+    skipped = others = 0
+    for item, verdict in verdicts:
+        findings = verdict.findings
+        if findings.unscannable is not None:
+            skipped += 1
+            on_skip(item.path, findings.unscannable)
+        elif findings.kind is not Kind.IMAGE:
+            others += 1
+        else:
+            writer.write(_entry(findings, label=shown(item.path.relative_to(top))))
+    return skipped, others
 
 
 def _entry(findings: Findings, *, label: str) -> Entry:

@@ -3,10 +3,12 @@
 import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from protech.errors import ListFormatError, SandboxError
+from protech.lists import reader
 from protech.lists.formats import BadEntry, Entry
 from protech.lists.reader import READER, answer, reading
 from protech.lists.records import End, Refusal, record_bytes, records
@@ -50,7 +52,7 @@ def test_the_reader_can_open_nothing_once_it_is_locked(tmp_path: Path) -> None:
         assert list(lines) == []
 
 
-def says(stream: bytes, *, after: str = "") -> tuple[str, ...]:
+def saying(stream: bytes, *, after: str = "") -> tuple[str, ...]:
     """Return a reader that says just this."""
     code = f"import sys; sys.stdout.buffer.write({stream!r}); sys.stdout.flush(); {after}"
     return (sys.executable, "-c", code)
@@ -76,13 +78,13 @@ def test_a_reader_that_misbehaves_costs_the_list(tmp_path: Path, stream: bytes) 
     with (
         (tmp_path / "list").open("w+b") as file,
         pytest.raises(ListFormatError, match="made its reader fail"),
-        reading(file.fileno(), reader=says(stream)) as (_, lines),
+        reading(file.fileno(), reader=saying(stream)) as (_, lines),
     ):
         list(lines)
 
 
 def test_a_reader_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    hanging = says(HEADER_RECORD, after="import time; time.sleep(60)")
+    hanging = saying(HEADER_RECORD, after="import time; time.sleep(60)")
     with (
         (tmp_path / "list").open("w+b") as file,
         pytest.raises(ListFormatError, match="made its reader fail"),
@@ -97,7 +99,7 @@ def test_a_reader_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
 def test_what_the_reader_refuses_is_our_error(
     tmp_path: Path, is_sandbox: bool, error: type[Exception]
 ) -> None:
-    refusing = says(record_bytes(Refusal(is_sandbox=is_sandbox, text="no, do this")))
+    refusing = saying(record_bytes(Refusal(is_sandbox=is_sandbox, text="no, do this")))
     with (
         (tmp_path / "list").open("w+b") as file,
         pytest.raises(error, match="no, do this"),
@@ -138,6 +140,24 @@ def test_what_is_no_list_is_answered_with_the_reason() -> None:
     (refusal,) = records(bytearray(out.getvalue()))
     assert isinstance(refusal, Refusal)
     assert not refusal.is_sandbox
+
+
+def test_the_process_answers_on_its_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[object] = []
+
+    def lock_down(**options: object) -> LockState:
+        locks.append(options["channel"])
+        return LOCKED
+
+    monkeypatch.setattr(reader, "lock_down", lock_down)
+    with (tmp_path / "out").open("w+b") as out:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x")))
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
+        assert reader.main() == ListFormatError.exit_code
+        assert locks == [out.fileno()]
+    assert len(list(records(bytearray((tmp_path / "out").read_bytes())))) == 1
 
 
 def test_the_reader_does_not_import_from_where_the_person_stands() -> None:

@@ -1,5 +1,6 @@
 """Opening known lists: built once, checked, refused for another use."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from protech.errors import ListFormatError, SourceError, TrustError
+from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
+from protech.lists import store
 from protech.lists.formats import OWN, OWN_USES, Entry, ListHeader, ListWriter, Use
-from protech.lists.store import LOCK, UNUSED_FOR, open_list
+from protech.lists.store import BAD_SHOWN, LOCK, UNUSED_FOR, open_list
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -110,6 +112,26 @@ def test_bad_lines_are_counted_and_named_and_the_good_kept(tmp_path: Path, cache
     assert [(bad.line, bad.reason) for bad in reading.first_bad] == [
         (3, "'md5' is not 32 hex digits")
     ]
+
+
+def test_of_many_bad_lines_all_are_counted_and_the_first_named(
+    tmp_path: Path, cache: Path
+) -> None:
+    path = write(tmp_path / "l", header(), [ENTRY] * 30)
+    path.write_bytes(path.read_bytes().replace(b'"md5":"0', b'"md5":"x'))
+    reading = open_list(path, cache=cache).reading
+    assert (reading.entries, reading.bad, len(reading.first_bad)) == (0, 30, BAD_SHOWN)
+
+
+def test_a_full_disk_says_so(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "build", full)
+    with pytest.raises(ConfigError, match=r"No space left on device; make room"):
+        open_list(write(tmp_path / "l", header()), cache=cache)
 
 
 @pytest.mark.parametrize("lines", [1, 2])
