@@ -4,11 +4,11 @@ import argparse
 import json
 import os
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from protech.errors import SourceError
+from protech.errors import ConfigError, SourceError
 from protech.guard import consent, words
 from protech.guard.help import services
 from protech.guard.plan import DEFAULT_LISTEN, Plan, Rooms, address_of, text_of
@@ -22,6 +22,7 @@ from protech.guard.session import (
     supervised,
     with_ports,
 )
+from protech.guard.supervise import Supervisor
 from protech.settings import Places
 
 ANY_PORT = ("127.0.0.1", 0)
@@ -31,6 +32,9 @@ NOT_RUNNING = 2
 """Exit code of ``status`` where no guard runs."""
 
 PAUSE_MINUTES = 15
+
+LOOK_AT_CLOCK_S = 600.0
+"""How often a guard that has nothing to do looks whether a new day has begun."""
 
 EXAMPLE = """examples:
   protech guard --demo                     see it work on a photo site of its own
@@ -136,7 +140,9 @@ def _add_options(guard: argparse.ArgumentParser) -> None:
 
 
 def _add_actions(guard: argparse.ArgumentParser) -> None:
-    actions = guard.add_subparsers(title="a guard that runs", metavar="ACTION")
+    actions = guard.add_subparsers(
+        prog="protech guard", title="a guard that runs", metavar="ACTION"
+    )
     status = _add_action(
         actions,
         "status",
@@ -172,16 +178,30 @@ def _start(plan: Plan) -> int:
     rooms.make()
     with only_one(rooms.runtime):
         plan = with_ports(plan)
-        _trim(rooms)
         say("Starting the guard; this takes some seconds.")
         with supervised(plan, say=say) as supervisor:
             running = running_of(plan)
             announce(rooms.runtime, running)
             state = detector_state(rooms.detector) or {}
             print(words.started(running, state, page=page_address(rooms)), flush=True)
-            supervisor.run()
+            _keep_on(supervisor, rooms)
     say("The guard is off.")
     return 0
+
+
+def _keep_on(supervisor: Supervisor, rooms: Rooms) -> None:
+    """Tend the guard until a stop is asked for; forget what is too old, today and each day."""
+    trimmed_on = None
+    is_over = False
+    while not is_over:
+        today = day_of(datetime.now(UTC))
+        if today != trimmed_on:
+            trimmed_on = today
+            try:
+                _trim(rooms, today)
+            except ConfigError as full:
+                say(str(full))  # Old counts are no reason to end the protection.
+        is_over = supervisor.tend(timeout_s=LOOK_AT_CLOCK_S)
 
 
 def _status(rooms: Rooms, options: argparse.Namespace) -> int:
@@ -239,9 +259,9 @@ def _counts_of_today(rooms: Rooms, now: datetime) -> list[Count]:
         return record.counts(since=day_of(now))
 
 
-def _trim(rooms: Rooms) -> None:
+def _trim(rooms: Rooms, today: date) -> None:
     with Record.open(rooms.counts) as record:
-        record.trim(today=day_of(datetime.now(UTC)))
+        record.trim(today=today)
 
 
 def _language() -> str | None:

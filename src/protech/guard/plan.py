@@ -70,8 +70,9 @@ class Rooms:
             ConfigError: One cannot be made.
             TrustError: One belongs to somebody else or is open to others.
         """
-        private_directory(self.runtime)
-        private_directory(self.state)
+        state = private_directory(self.state)
+        # Its check also covers the directory around it, which may be in /tmp.
+        Places(config=state, state=state, cache=state, runtime=self.runtime).make_runtime()
         self.page.unlink(missing_ok=True)  # A killed guard left it; nothing serves there now.
 
 
