@@ -9,15 +9,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 TIMEOUT_S = 600
-ARCHIVE_BYTES = 64 * 1024 * 1024
 """Twice the largest package below."""
 
 
@@ -96,10 +93,8 @@ def fetch(package: Package, folder: Path) -> bytes:
     match package.registry:
         case Registry.PYPI:
             _pip(package, folder)
-        case Registry.NPM if shutil.which("npm"):
-            _npm(package, folder)
         case Registry.NPM:
-            _npm_address(package, folder)
+            _npm(package, folder)
     try:
         content = (folder / package.file).read_bytes()
     except OSError as error:
@@ -149,20 +144,15 @@ def _pip(package: Package, folder: Path) -> None:
 
 
 def _npm(package: Package, folder: Path) -> None:
+    if shutil.which("npm") is None:
+        raise BuildError(
+            f"{package.address} could not be fetched: npm is not installed. Install it (on "
+            "Debian: apt-get install npm), then run the same command again. Until then the "
+            "other models work without this one."
+        )
     address = f"{package.name}@{package.version}"
     rules = ["--silent", "--ignore-scripts", "--pack-destination", str(folder)]
     _run(package, ["npm", "pack", *rules, address])
-
-
-def _npm_address(package: Package, folder: Path) -> None:
-    """Fetch from npm's registry where npm itself is not installed; the digest decides."""
-    file = f"{package.name.rsplit('/', 1)[-1]}-{package.version}.tgz"
-    address = f"https://registry.npmjs.org/{package.name}/-/{file}"
-    try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
-            (folder / package.file).write_bytes(answer.read(ARCHIVE_BYTES))
-    except (urllib.error.URLError, TimeoutError) as error:
-        raise _unreachable(package, str(error)) from error
 
 
 def _run(package: Package, command: list[str]) -> None:
