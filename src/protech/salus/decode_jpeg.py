@@ -67,7 +67,7 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     return Decoded(
         width_px=width_px,
         height_px=height_px,
-        forms=_forms(data, _scaled(size), orientation, profile),
+        forms=_forms(data, _scaled(size), orientation, profile, limits),
     )
 
 
@@ -97,9 +97,19 @@ def _scaled(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _forms(
-    data: bytes | memoryview, size: tuple[int, int], orientation: int, profile: bytes | None
+    data: bytes | memoryview,
+    size: tuple[int, int],
+    orientation: int,
+    profile: bytes | None,
+    limits: Limits,
 ) -> Iterator[FrameForms]:
-    pixels, is_whole = _pixels(data, size)
+    try:
+        pixels, is_whole = _pixels(data, size)
+    except MemoryError as bomb:
+        raise Undecodable(Unscannable.TOO_LARGE) from bomb
+    except _BROKEN:  # junk between segments stops the fast decoder, not Pillow or a browser
+        yield from decode_pillow.decode(data, media_type=MediaType.JPEG, limits=limits).forms
+        return
     profiled = decode_pillow.profiled(pixels, profile)
     yield forms(pixels, orientation=orientation, profiled=profiled)
     if not is_whole:
@@ -112,21 +122,12 @@ def _pixels(data: bytes | memoryview, size: tuple[int, int]) -> tuple[Pixels, bo
         return _decode(data, size, is_strict=True), True
     except _BROKEN as complaint:
         if any(word in str(complaint) for word in _HARMLESS):
-            return _tolerant(data, size), True
+            return _decode(data, size, is_strict=False), True
     try:  # only the mark at the end is missing: every browser shows the whole picture
         return _decode(bytes(data) + _END_OF_IMAGE, size, is_strict=True), True
     except _BROKEN as complaint:
         is_whole = any(word in str(complaint) for word in _HARMLESS)
-        return _tolerant(data, size), is_whole
-
-
-def _tolerant(data: bytes | memoryview, size: tuple[int, int]) -> Pixels:
-    try:
-        return _decode(data, size, is_strict=False)
-    except MemoryError as bomb:
-        raise Undecodable(Unscannable.TOO_LARGE) from bomb
-    except _BROKEN as broken:
-        raise Undecodable(Unscannable.CORRUPT) from broken
+        return _decode(data, size, is_strict=False), is_whole
 
 
 def _decode(data: bytes | memoryview, size: tuple[int, int], *, is_strict: bool) -> Pixels:

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image, ImageCms
 
 from protech.salus import decode_jpeg
@@ -13,6 +14,9 @@ from tests.make_data import encode, make_photo
 
 PHOTO = make_photo(11, 160, 120)
 JPEG = encode(PHOTO, "JPEG", quality=90)
+
+
+SCAN = JPEG.index(b"\xff\xda")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,6 +111,10 @@ def test_other_kinds_of_jpeg_are_decoded(options: dict[str, object]) -> None:
     [
         pytest.param(JPEG[:-2], id="no end mark"),
         pytest.param(JPEG[:-2] + b"\x00" * 5 + JPEG[-2:], id="junk before the end mark"),
+        pytest.param(
+            JPEG.replace(b"\xff\xdb", b"\x00\x00\xff\xdb", 1), id="junk between parts"
+        ),
+        pytest.param(JPEG[: SCAN + 12] + b"\x3e" + JPEG[SCAN + 13 :], id="odd scan"),
         pytest.param(JPEG + b"PK\x03\x04" + bytes(100), id="also an archive"),
         pytest.param(JPEG + b"\x00" * 3, id="padded"),
         pytest.param(JPEG + JPEG, id="a second picture behind"),
@@ -126,6 +134,21 @@ def test_a_truncated_picture_is_judged_as_far_as_it_goes_and_reported(
     assert next(frames).displayed.shape == (360, 480, 3)
     with pytest.raises(Undecodable) as refused:
         next(frames)
+    assert refused.value.reason is Unscannable.CORRUPT
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(JPEG.replace(b"\xff\xdb", b"\xff\xef"), id="no quantisation tables"),
+        pytest.param(
+            JPEG.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c"), id="12 bits"
+        ),
+    ],
+)
+def test_a_picture_that_no_decoder_takes_is_corrupt(data: bytes) -> None:
+    with pytest.raises(Undecodable) as refused:
+        list(decode_jpeg.decode(data, limits=Limits()).forms)
     assert refused.value.reason is Unscannable.CORRUPT
 
 
@@ -165,6 +188,18 @@ def test_a_header_that_promises_more_than_the_limit_is_refused_before_decoding()
     bomb = JPEG[:at] + (65000).to_bytes(2) * 2 + JPEG[at + 4 :]
     with pytest.raises(Undecodable) as refused:
         decode_jpeg.decode(bomb, limits=Limits())
+    assert refused.value.reason is Unscannable.TOO_LARGE
+
+
+def test_a_picture_that_memory_does_not_hold_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", full)
+    with pytest.raises(Undecodable) as refused:
+        _only(JPEG)
     assert refused.value.reason is Unscannable.TOO_LARGE
 
 
