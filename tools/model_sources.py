@@ -15,7 +15,6 @@ from enum import StrEnum
 from pathlib import Path
 
 TIMEOUT_S = 600
-"""Twice the largest package below."""
 
 
 class BuildError(Exception):
