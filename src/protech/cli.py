@@ -225,6 +225,8 @@ def _make_list(options: argparse.Namespace) -> int:
         )
     else:
         print(f"{shown(options.out)}: {made.name} {made.version}, {made.entries:,} entries")
+    if not made.entries:
+        sys.stderr.write("protech: no picture was found, so this list matches nothing.\n")
     if made.skipped or made.others:
         sys.stderr.write(
             f"left out: {made.skipped:,} that cannot be judged, {made.others:,} that are no"

@@ -1,7 +1,6 @@
 """``protech doctor``: what works on this machine, tried, and what to do about the rest."""
 
 import json
-import os
 import platform
 import shutil
 import sys
@@ -20,7 +19,7 @@ from protech.models.registry import open_models
 from protech.salus.engine import Engine
 from protech.salus.policy import TRIAGE
 from protech.sandbox import capability
-from protech.settings import Places
+from protech.settings import Places, private_directory
 
 OLDEST_PYTHON = (3, 12)
 OLD_AFTER_DAYS = 180
@@ -169,12 +168,18 @@ def places() -> Check:
 
 
 def lists() -> Check:
-    """Tell how many indexes of known lists there are."""
+    """Tell how many indexes of known lists are kept, and whether they can be."""
     directory = Places.of_user().cache / INDEXES
     try:
-        count = sum(name != LOCK for name in os.listdir(directory))  # noqa: PTH208 - names alone
-    except OSError:
-        count = 0
+        private_directory(directory)
+        count = sum(path.name != LOCK for path in directory.iterdir())
+    except ProtechError as refused:
+        return Check(
+            name="known lists",
+            state=State.LACKING,
+            found="each is indexed anew whenever it is opened",
+            advice=str(refused),
+        )
     return Check(
         name="known lists",
         state=State.GOOD if count else State.LACKING,

@@ -14,6 +14,7 @@ from protech.errors import ModelError, SandboxError
 from protech.guard import demo_look
 from protech.salus.engine import Engine
 from protech.sandbox import LockState
+from protech.settings import private_directory
 from tests.surrogate import make_surrogate
 
 RELEASED_ON = date.fromisoformat(RELEASED)
@@ -32,7 +33,8 @@ def test_on_a_machine_where_all_works_all_is_good(
 ) -> None:
     models = make_surrogate(places / "models")
     monkeypatch.setattr("protech.models.registry.PACKAGED", models)
-    (places / "CACHE_HOME" / "protech" / "lists" / "index").mkdir(parents=True)
+    indexes = private_directory(places / "CACHE_HOME" / "protech" / "lists")
+    (indexes / "index").mkdir()
     monkeypatch.setattr(doctor, "BROWSERS", ("true",))
     checks = list(all_checks(today=RELEASED_ON))
     assert [check for check in checks if check.state is not State.GOOD] == []
@@ -83,6 +85,13 @@ def test_an_open_runtime_directory_is_said(places: Path) -> None:
     runtime.mkdir()
     runtime.chmod(0o755)
     check = doctor.places()
+    assert check.state is State.LACKING
+    assert "chmod 700" in (check.advice or "")
+
+
+def test_a_cache_that_cannot_be_used_is_said(places: Path) -> None:
+    private_directory(places / "CACHE_HOME" / "protech" / "lists").chmod(0o755)
+    check = doctor.lists()
     assert check.state is State.LACKING
     assert "chmod 700" in (check.advice or "")
 

@@ -177,13 +177,20 @@ def _directory(wanted: Path) -> Iterator[Path]:
 
     What is mapped stays readable after its file is gone.
     """
-    with suppress(ConfigError):
-        private_directory(wanted)
-    if os.access(wanted, os.W_OK):
+    if _is_usable(wanted):
         yield wanted
     else:
         with tempfile.TemporaryDirectory(prefix="protech-") as passing:
             yield Path(passing)
+
+
+def _is_usable(directory: Path) -> bool:
+    """Return whether indexes may be kept here; `protech doctor` says why they may not."""
+    try:
+        private_directory(directory)
+    except (ConfigError, TrustError):
+        return False
+    return os.access(directory, os.W_OK)
 
 
 def _find(place: Path) -> Index | None:

@@ -133,12 +133,21 @@ def _entry(findings: Findings, *, label: str) -> Entry:
 
 
 def _version_at(path: Path) -> int:
-    """Return the version of the list that stands at ``path``; 0 where there is none."""
+    """Return the version of the list that stands at ``path``; 0 where nothing stands there.
+
+    Raises:
+        ConfigError: Something else stands there, which must not be lost.
+    """
     try:
         with path.open("rb") as file, reading(file.fileno()) as (header, _):
             return header.version
-    except (OSError, ListFormatError):
+    except FileNotFoundError:
         return 0
+    except (OSError, ListFormatError) as other:
+        raise ConfigError(
+            f"{shown(path)} is there and is no list, so it is not replaced; name another place"
+            " with --out, or remove it first."
+        ) from other
 
 
 @contextmanager

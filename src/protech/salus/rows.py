@@ -11,6 +11,9 @@ from protech.types import Findings, Match, Scores, Verdict
 
 FORMAT_VERSION = 1
 
+BEGINNING = b'{"v": '
+"""How every line begins."""
+
 Row = dict[str, object]
 
 

@@ -14,7 +14,7 @@ from protech.salus import rows
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
 from protech.salus.policy import TRIAGE
-from protech.salus.walk import Found, Inode
+from protech.salus.walk import Found, Inode, shown
 from protech.triage.show import HEADING, Progress, Tally, table_line
 from protech.triage.source import found_in
 from protech.types import Decision, Unscannable, Verdict
@@ -153,15 +153,31 @@ def _file_for(name: str | None) -> Iterator[tuple[TextIO | None, Inode | None]]:
         yield None, None
         return
     path = Path(name or "")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as refused:
         raise ConfigError(
-            f"The rows cannot be written to {path}: {refused.strerror}; name another file with"
-            " --jsonl."
+            f"The rows cannot be written to {shown(path)}: {refused.strerror}; name another"
+            " file with --jsonl."
         ) from refused
-    state = os.fstat(descriptor)
-    is_file = stat.S_ISREG(state.st_mode)
     with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
+        state = os.fstat(descriptor)
+        is_file = stat.S_ISREG(state.st_mode)
+        if is_file:
+            _empty(descriptor, path)
         yield file, (state.st_dev, state.st_ino) if is_file else None
+
+
+def _empty(descriptor: int, path: Path) -> None:
+    """Empty a file for new rows, if it held rows: `--jsonl *.jpg` must cost no photo.
+
+    Raises:
+        ConfigError: It holds something else.
+    """
+    if os.pread(descriptor, len(rows.BEGINNING), 0) not in {b"", rows.BEGINNING}:
+        raise ConfigError(
+            f"{shown(path)} is there and holds no rows, so it is not written over; name another"
+            " file with --jsonl."
+        )
+    os.ftruncate(descriptor, 0)

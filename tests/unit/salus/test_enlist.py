@@ -59,6 +59,13 @@ def test_what_cannot_be_written_leaves_nothing(pictures: Path, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_is_no_list_is_not_replaced(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match="is no list, so it is not replaced"):
+        enlist(pictures / "below", tmp_path / "thesis.txt")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
 def test_only_a_directory_is_made_a_list_of(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is no directory"):
         enlist(pictures / "a.jpg", tmp_path / "mine.list")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.salus.policy import TRIAGE, Policy
-from protech.salus.rows import line, row
+from protech.salus.rows import BEGINNING, line, row
 from protech.types import (
     Digests,
     Findings,
@@ -152,6 +152,7 @@ def test_scores_without_a_judged_person_are_null() -> None:
 def test_any_name_comes_back_and_none_moves_the_cursor(name: bytes) -> None:
     text = line(decided(FULL), os.fsdecode(name))
     assert text.isascii()
+    assert text.encode().startswith(BEGINNING)
     assert text[:-1].isprintable()
     assert text[-1] == "\n"
     read = json.loads(text)

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,21 @@ def test_rows_in_a_file_leave_the_table_and_are_not_scanned_themselves(folder: P
     assert len(out.splitlines()) == 4
     assert rows.stat().st_mode & 0o777 == 0o600
     assert "no known list is loaded" in err
+
+
+def test_rows_replace_rows_and_nothing_else(folder: Path) -> None:
+    rows = folder.parent / "rows.jsonl"
+    for _ in range(2):
+        scanned(Order(paths=[folder / "d.txt"], rows=str(rows)))
+        assert len(rows.read_text().splitlines()) == 1
+    photo = (folder / "a.jpg").read_bytes()
+    with pytest.raises(ConfigError, match="holds no rows, so it is not written over"):
+        scanned(Order(paths=[folder], rows=str(folder / "a.jpg")))
+    assert (folder / "a.jpg").read_bytes() == photo
+
+
+def test_rows_may_go_to_a_device(folder: Path) -> None:
+    assert scanned(Order(paths=[folder / "d.txt"], rows=os.devnull))[0] == 0
 
 
 def test_a_path_that_is_not_there_is_told_and_the_rest_goes_on(folder: Path) -> None:
