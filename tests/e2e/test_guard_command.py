@@ -11,17 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from protech.guard import consent
 from protech.guard.demo_certificate import site_pair
 from protech.guard.demo_look import Way, look_as_client
 from protech.guard.demo_pictures import Photo, evening_pixels, has_detail
 from protech.guard.demo_site import HOST, listed_files, photos, served
 from protech.guard.plan import Plan, Rooms
+from protech.guard.record import Record
 from protech.guard.session import supervised, with_ports
 from protech.guard.supervise import Supervisor
 from protech.salus.enlist import enlist
@@ -74,10 +76,15 @@ def loaded(way: Way, shown: list[Photo]) -> Iterator[Load]:
 
 
 @pytest.fixture
-def under_load(tmp_path: Path) -> Iterator[tuple[Supervisor, Load]]:
-    """A whole guard, its own known list, and a browser's worth of requests."""
+def rooms(tmp_path: Path) -> Rooms:
     rooms = Rooms(runtime=tmp_path / "run", state=tmp_path / "state")
     rooms.make()
+    return rooms
+
+
+@pytest.fixture
+def under_load(tmp_path: Path, rooms: Rooms) -> Iterator[tuple[Supervisor, Load]]:
+    """A whole guard, its own known list, and a browser's worth of requests."""
     folder = tmp_path / "evenings"
     folder.mkdir()
     for name, content in listed_files().items():
@@ -134,6 +141,35 @@ def test_killed_under_load_it_shows_nothing_unscreened_and_comes_back(
     assert load.shown == 0
     if part == "proxy":
         assert load.refused > 0
+
+
+def test_what_is_hidden_is_counted_by_reason(
+    under_load: tuple[Supervisor, Load], rooms: Rooms
+) -> None:
+    supervisor, load = under_load
+    tend_until(supervisor, lambda: load.whole > 1)
+
+    def reasons() -> set[tuple[str, str]]:
+        with Record.open(rooms.counts) as record:
+            return {(row.surface, row.reason) for row in record.counts(since=date.min)}
+
+    tend_until(supervisor, lambda: len(reasons()) >= 2)
+    assert reasons() == {("proxy", "known"), ("proxy", "resembles")}
+
+
+def test_a_pause_shows_everything_and_its_end_nothing_more(
+    under_load: tuple[Supervisor, Load], rooms: Rooms
+) -> None:
+    supervisor, load = under_load
+    tend_until(supervisor, lambda: load.whole > 1)
+    assert load.shown == 0
+    consent.pause(rooms.pause, now=datetime.now(UTC), minutes=5)
+    tend_until(supervisor, lambda: load.shown > 0)
+    consent.resume(rooms.pause)
+    time.sleep(3)  # the file is looked at once a second; answers under way are let out
+    shown, looked = load.shown, load.whole
+    tend_until(supervisor, lambda: load.whole > looked + 2)
+    assert load.shown == shown
 
 
 @pytest.fixture
