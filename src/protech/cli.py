@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from protech import __version__
@@ -201,28 +202,26 @@ def _make_list(options: argparse.Namespace) -> int:
     from protech.salus.enlist import enlist
     from protech.salus.walk import shown
     from protech.sandbox import harden_process
+    from protech.triage.show import Progress
 
     harden_process()
+    progress = Progress(sys.stderr)
+
+    def left_out(path: Path, why: str) -> None:
+        progress.clear()
+        sys.stderr.write(f"left out: {why}: {shown(path)}\n")
+
     made = enlist(
         options.directory,
         options.out,
         name=options.name,
         workers=options.workers,
-        on_skip=lambda path, why: sys.stderr.write(f"left out: {why}: {shown(path)}\n"),
+        on_skip=left_out,
+        on_item=lambda count: progress.show(f"{count:,} files"),
     )
+    progress.clear()
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "v": 1,
-                    "list": made.name,
-                    "version": made.version,
-                    "entries": made.entries,
-                    "skipped": made.skipped,
-                    "others": made.others,
-                }
-            )
-        )
+        print(json.dumps({"v": 1, **asdict(made)}))
     else:
         print(f"{shown(options.out)}: {made.name} {made.version}, {made.entries:,} entries")
     if not made.entries:

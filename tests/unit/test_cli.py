@@ -126,7 +126,7 @@ def test_a_list_is_made_and_shown(tmp_path: Path) -> None:
     assert "left out: 1 that cannot be judged, 0 that are no pictures\n" in made.stderr
     again = run("lists", "make", mine, "--out", out, "--json", folder=tmp_path)
     assert json.loads(again.stdout) == {
-        "v": 1, "list": "mine", "version": 2, "entries": 1, "skipped": 1, "others": 0
+        "v": 1, "name": "mine", "version": 2, "entries": 1, "skipped": 1, "others": 0
     }  # fmt: skip
     shown = run("lists", "show", out, folder=tmp_path)
     assert "uses           guard, messaging, triage\n" in shown.stdout

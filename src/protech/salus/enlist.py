@@ -49,6 +49,7 @@ def enlist(
     name: str | None = None,
     workers: int | None = None,
     on_skip: Skip = lambda path, why: None,  # noqa: ARG005 - what a caller names them
+    on_item: Callable[[int], object] = lambda count: None,  # noqa: ARG005 - as above
 ) -> Enlisted:
     """Write an own, unsigned list of every picture below ``directory`` to the file ``out``.
 
@@ -62,6 +63,7 @@ def enlist(
         name: What verdicts call the list; None takes the directory's name.
         workers: Pictures measured at once; None takes one for each processor.
         on_skip: Told of each item that is left out because it cannot be judged.
+        on_item: Told how many items were looked at, after each.
 
     Raises:
         SourceError: The directory is not there.
@@ -87,7 +89,7 @@ def enlist(
         engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
         writer = ListWriter(file, header)
-        skipped, others = _write(writer, verdicts, top=top, on_skip=on_skip)
+        skipped, others = _write(writer, verdicts, top=top, on_skip=on_skip, on_item=on_item)
         writer.finish()
     return Enlisted(
         name=header.name,
@@ -99,11 +101,16 @@ def enlist(
 
 
 def _write(
-    writer: ListWriter, verdicts: Iterable[tuple[Found, Verdict]], *, top: Path, on_skip: Skip
+    writer: ListWriter,
+    verdicts: Iterable[tuple[Found, Verdict]],
+    *,
+    top: Path,
+    on_skip: Skip,
+    on_item: Callable[[int], object],
 ) -> tuple[int, int]:
     """Write an entry for each picture; return how many items were skipped and no pictures."""
     skipped = others = 0
-    for item, verdict in verdicts:
+    for count, (item, verdict) in enumerate(verdicts, start=1):
         findings = verdict.findings
         if findings.unscannable is not None:
             skipped += 1
@@ -112,6 +119,7 @@ def _write(
             others += 1
         else:
             writer.write(_entry(findings, label=shown(item.path.relative_to(top))))
+        on_item(count)
     return skipped, others
 
 

@@ -103,7 +103,8 @@ def scan(order: Order, *, out: TextIO, err: TextIO) -> int:
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
         for item, verdict in verdicts:
             tally.add(verdict)
-            progress.clear()
+            if out.isatty():
+                progress.clear()
             printer.print(item, verdict)
             progress.show(tally.text)
     progress.clear()

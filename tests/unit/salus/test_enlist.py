@@ -32,9 +32,15 @@ def read(path: Path) -> list[Entry]:
 def test_every_picture_is_an_entry_and_the_rest_is_told(pictures: Path, tmp_path: Path) -> None:
     told: list[tuple[str, Unscannable]] = []
     out = tmp_path / "mine.list"
+    counts: list[int] = []
     made = enlist(
-        pictures, out, name="mine", on_skip=lambda path, why: told.append((path.name, why))
+        pictures,
+        out,
+        name="mine",
+        on_skip=lambda path, why: told.append((path.name, why)),
+        on_item=counts.append,
     )
+    assert counts == [1, 2, 3, 4, 5]
     assert made == Enlisted(name="mine", version=1, entries=3, skipped=1, others=1)
     assert told == [("cut.jpg", Unscannable.CORRUPT)]
     entries = read(out)
