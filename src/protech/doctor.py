@@ -118,12 +118,13 @@ def all_checks(*, today: date) -> Iterator[Check]:
 
 def version(today: date) -> Check:
     """Tell how old this version is by the date in the package; no network is asked."""
-    days = (today - date.fromisoformat(RELEASED)).days
+    days = max((today - date.fromisoformat(RELEASED)).days, 0)
+    age = "1 day" if days == 1 else f"{days} days"
     is_old = days > OLD_AFTER_DAYS
     return Check(
         name="version",
         state=State.LACKING if is_old else State.GOOD,
-        found=f"protech {__version__} of {RELEASED}, {max(days, 0)} days old",
+        found=f"protech {__version__} of {RELEASED}, {age} old",
         advice="Look whether there is a newer one; its decoders are safer." if is_old else None,
     )
 

@@ -60,11 +60,13 @@ def test_it_looks_for_the_browsers_that_the_demo_drives() -> None:
     assert doctor.BROWSERS == demo_look.BROWSERS
 
 
-@pytest.mark.parametrize(("days", "state"), [(0, "good"), (180, "good"), (181, "lacking")])
+@pytest.mark.parametrize(
+    ("days", "state"), [(0, "good"), (1, "good"), (180, "good"), (181, "lacking")]
+)
 def test_an_old_version_is_said_to_be_old(days: int, state: str) -> None:
     check = doctor.version(RELEASED_ON + timedelta(days=days))
     assert check.state == state
-    assert f"{days} days old" in check.found
+    assert f"{days} day{'s' if days != 1 else ''} old" in check.found
 
 
 def test_an_old_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
