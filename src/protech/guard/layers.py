@@ -45,8 +45,9 @@ SCREENING = "screening"
 _REQUEST_LINE = re.compile(rb"[A-Z-]{1,20} \S+ HTTP/1\.[01]\r?")
 _REQUEST_START = re.compile(rb"[A-Z-]{1,20}(?: \S*(?: [HTP/1.]*)?)?")
 
-Answer = Callable[[http.HTTPFlow, str], http.Response]
-"""Makes the answer to a request that failed for the reason in mitmproxy's words."""
+Answer = Callable[[http.HTTPFlow, str], http.Response | None]
+"""Makes the answer to a request that failed for the reason in mitmproxy's words; None breaks
+the request off, as a network without a proxy would."""
 
 
 class GuardStream(HttpStream):
@@ -176,6 +177,10 @@ class GuardLayer(HttpLayer):
             return
         self._answered.add(event.stream_id)
         answer = self._answer(stream.flow, event.message)
+        if answer is None:
+            broken = ResponseProtocolError(event.stream_id, event.message, ErrorCode.KILL)
+            yield from super().event_to_child(child, broken)
+            return
         content = answer.raw_content or b""
         number = event.stream_id
         yield from super().event_to_child(child, ResponseHeaders(number, answer, not content))

@@ -72,10 +72,15 @@ class Screen:
         """Write the last counts."""
         self._judging.close()
 
-    def answer_to_failure(self, flow: http.HTTPFlow, message: str) -> http.Response:
-        """Return the answer to a request that failed upstream, for ``layers``."""
+    def answer_to_failure(self, flow: http.HTTPFlow, message: str) -> http.Response | None:
+        """Return the answer to a request that failed upstream, for ``layers``.
+
+        None where a page asked: it sees the request break off, as it would without a proxy.
+        """
+        if not answers.is_opened_by_person(flow.request):
+            return None
         what = trouble(message, was_connected=flow.server_conn.connected)
-        return answers.failed(flow.request, what)
+        return answers.worded(what, host=flow.request.pretty_host)
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Refuse tunnels to this machine, and encrypted ones that we cannot sign for."""
@@ -104,7 +109,10 @@ class Screen:
         flow.metadata[FACTS] = facts
         flow.metadata[PAUSED] = self._paused()
         if self._targets.is_refused(request.host):
-            self._settle(flow, answers.failed(request, Trouble.OWN_MACHINE))
+            if answers.is_opened_by_person(request):
+                self._settle(flow, answers.worded(Trouble.OWN_MACHINE, host=request.host))
+            else:
+                flow.kill()
             return
         if "accept-encoding" in headers:
             headers["accept-encoding"] = offered(headers["accept-encoding"])
@@ -159,11 +167,14 @@ class Screen:
             return
         message = socket.messages[-1]
         socket.messages.clear()  # mitmproxy would keep every message until the socket closes.
-        if message.from_client or self._paused():
+        if message.from_client:
             return
         content = message.content
         message.content = b""
         try:
+            if self._paused():
+                message.content = content
+                return
             message.content = await self._judging.message(content, is_text=message.is_text)
         except Exception as error:  # noqa: BLE001 - as in response
             logger.error("message dropped after error=%s", type(error).__name__)

@@ -1,7 +1,7 @@
 """What goes wrong between the guard and a site, and what is said of it.
 
-A person who opens a page reads why it did not open. What a page asks for itself gets an empty
-502, the same in every case, so that it learns nothing of who answered.
+A person who opens a page reads why it did not open. What a page asks for itself breaks off, as
+it would without a proxy, so that it learns nothing of who answered.
 """
 
 import html

@@ -266,3 +266,23 @@ def test_without_a_judgement_no_message_with_a_picture_passes(
         side.send(GOOD)
         side.send("after")
         assert client.message() == "after"
+
+
+def test_a_fault_while_a_message_waits_drops_it(tmp_path: Path) -> None:
+    faults = [False]
+
+    def paused() -> bool:
+        if faults[0]:
+            raise RuntimeError("boom")
+        return False
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = {"socket.test": server.getsockname()[:2]}
+        with (
+            proxied(tmp_path, where, paused=paused) as proxy,
+            sockets(proxy, "socket.test", server) as (client, side),
+        ):
+            faults[0] = True
+            side.send(GOOD)
+            side.close()
+            assert client.message() is None

@@ -310,3 +310,17 @@ def test_a_pause_passes_everything_as_it_is(tmp_path: Path) -> None:
         assert opened.asked("/bad")["range"] == "bytes=0-9"
     assert judge.seen == []
     assert opened.proxy.counts.rows == []
+
+
+def test_a_fault_in_any_hook_shows_nothing(tmp_path: Path) -> None:
+    def broken() -> bool:
+        raise RuntimeError("boom")
+
+    with way(tmp_path, paused=broken) as opened:
+        part = {"Content-Range": f"bytes 0-99/{len(GOOD)}"}
+        opened.routes["/part"] = Sent(GOOD[:100], part, status=206)
+        opened.routes["/same"] = Sent(status=304)
+        opened.routes["/film"] = Sent(MP4)
+        for path in ("/part", "/same", "/film"):
+            headers = {"Range": "bytes=0-99", "If-None-Match": "x"}
+            assert opened.get(path, headers)[::2] == (502, b"")
