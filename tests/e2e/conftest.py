@@ -1,7 +1,5 @@
 """The site, its pictures and the browsers, made once for all end-to-end tests."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,46 +9,24 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.e2e.guard_processes import Guard, guard
-from tests.e2e.matrix import pictures
+from tests.e2e.known import Album, make_album, make_known, read_album
 from tests.e2e.matrix.browser import chromium, trusting
-from tests.e2e.matrix.pictures import Picture
 from tests.e2e.matrix.processes import Origin, origin
-from tests.surrogate import Variant, make_surrogate, paint_pattern
-
-Album = dict[str, dict[str, Picture]]
-
-LISTED_SEED, FREE_SEED, OTHER_SEEDS = 11, 12, (13, 14)
-PATTERNS = {
-    "classified": Variant.MINOR,
-    "unsure": Variant.NOBODY,
-    "unjudged": Variant.TINY,
-    "adult": Variant.ADULT,
-}
-"""Sets of photos that carry the test pattern, each photo of its own."""
+from tests.surrogate import make_surrogate
 
 
 @pytest.fixture(scope="session")
 def album_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write every set, still and moving: listed and with the pattern (warm), free (cool)."""
+    """Write every set of pictures."""
     directory = tmp_path_factory.mktemp("album")
-    others = [pictures.photo(seed, is_warm=False) for seed in OTHER_SEEDS]
-    photos = {
-        "listed": pictures.photo(LISTED_SEED, is_warm=True),
-        "free": pictures.photo(FREE_SEED, is_warm=False),
-    }
-    for seed, (name, variant) in enumerate(PATTERNS.items()):
-        photos[name] = paint_pattern(pictures.photo(seed, is_warm=True), variant)
-    for name, photo in photos.items():
-        pictures.write(pictures.copies(photo), directory / name)
-        pictures.write(pictures.animations(photo, others), directory / f"{name}-moving")
-        pictures.write(pictures.formats(photo), directory / f"{name}-formats")
+    make_album(directory)
     return directory
 
 
 @pytest.fixture(scope="session")
 def album(album_directory: Path) -> Album:
     """Return every set of pictures, by name."""
-    return {path.name: pictures.read(path) for path in sorted(album_directory.iterdir())}
+    return read_album(album_directory)
 
 
 @pytest.fixture(scope="session")
@@ -79,15 +55,8 @@ def direct(
 
 @pytest.fixture(scope="session")
 def known(album: Album, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a known list of the listed photo's own file, as a person would make it."""
-    photos = tmp_path_factory.mktemp("photos")
-    (photos / "photo.jpg").write_bytes(album["listed"]["own"].content)
-    out = tmp_path_factory.mktemp("list") / "known.list"
-    subprocess.run(
-        [sys.executable, "-m", "protech.cli", "lists", "make", str(photos), "--out", str(out)],
-        check=True,
-    )
-    return out
+    """Make a known list of the listed photo's own file."""
+    return make_known(album, tmp_path_factory.mktemp("known"))
 
 
 @pytest.fixture(scope="session")

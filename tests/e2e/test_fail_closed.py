@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error
 
-from tests.e2e.conftest import Album, Guards
+from tests.e2e.conftest import Guards
 from tests.e2e.guard_processes import Guard
+from tests.e2e.known import Album
 from tests.e2e.matrix import visits
 from tests.e2e.matrix.browser import finish, page, screenshot
 from tests.e2e.matrix.processes import end

@@ -7,11 +7,11 @@ same check can fail.
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.conftest import Album
+from tests.e2e.known import Album
 from tests.e2e.matrix import sums, visits
 from tests.e2e.matrix.browser import finish, page
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 
 
 @pytest.mark.parametrize("visit", visits.VISITS)

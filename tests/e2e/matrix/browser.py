@@ -83,15 +83,17 @@ def chromium(
 
 
 @contextlib.contextmanager
-def page(browser: Browser, *, height_px: int = 800) -> Iterator[tuple[Page, Film]]:
+def page(
+    browser: Browser, *, height_px: int = 800, is_filmed: bool = True
+) -> Iterator[tuple[Page, Film]]:
     """Open a page as wide as the wall, and film it until the ``with`` ends."""
     context = browser.new_context(
         viewport={"width": COLUMNS * CELL_WIDTH_PX, "height": height_px}
     )
     opened = context.new_page()
     film = Film()
-    session = context.new_cdp_session(opened)
-    _record(session, film)
+    if is_filmed:
+        _record(context.new_cdp_session(opened), film)
     try:
         yield opened, film
     finally:

@@ -12,7 +12,17 @@ DOCUMENTS = ("/wall.js", "/worker.js", "/keep.js")
 PAGES = ("/p/wall", "/p/strict", "/p/integrity", "/wall.css", "/inline.js")
 CODED = frozenset({*CODINGS, "twice"})
 NOT_WHOLE = frozenset(
-    {"insistent", "disguised", "mixed", "server-sent", "hesitant", "moved", "cut-off", "json"}
+    {
+        "insistent",
+        "disguised",
+        "mixed",
+        "server-sent",
+        "hesitant",
+        "moved",
+        "cut-off",
+        "json",
+        "numbered",
+    }
 )
 """In parts, elsewhere, or sent in several styles."""
 JSON_STYLES = ("data", "slash", "unicode", "bare", "bare-slash", "urlsafe")

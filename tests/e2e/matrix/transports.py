@@ -194,6 +194,14 @@ def hesitant(wanted: Wanted) -> Reply:
     )
 
 
+def numbered(wanted: Wanted) -> Reply:
+    """Send a JPEG with a comment of its own: another file each time, the same picture."""
+    comment = wanted.query["n"].encode()
+    segment = b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment
+    content = wanted.picture.content
+    return _whole(content[:2] + segment + content[2:], wanted.picture.media_type)
+
+
 def validated(wanted: Wanted) -> Reply:
     """Send an ETag to revalidate at each use, and 304 to who has it."""
     tag = f'"{len(wanted.picture.content)}"'
@@ -303,6 +311,7 @@ TRANSPORTS: dict[str, Callable[[Wanted], Reply]] = {
     "twice": coded("gzip", "br"),
     "cut-off": cut_off,
     "lost": lost,
+    "numbered": numbered,
     "moved": moved,
     "lines": lines,
     "hesitant": hesitant,

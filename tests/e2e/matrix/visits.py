@@ -159,6 +159,24 @@ def navigation(browser: Browser, name: str, group: Group) -> Showing:
     return showing
 
 
+DIFFERING = """async expected => {
+  const wrong = [];
+  for (const [address, sent] of Object.entries(expected)) {
+    const got = await sums([address]).catch(error => ({[address]: String(error)}));
+    if (got[address] !== sent) wrong.push(address);
+  }
+  return wrong;
+}"""
+
+
+def differing(browser: Browser, name: str, expected: dict[str, str]) -> set[str]:
+    """Return the addresses whose bytes do not arrive as the origin sent them."""
+    with page(browser, is_filmed=False) as (opened, _):
+        opened.goto(f"{SITE}/p/animated?set={name}-moving")
+        finish(opened)
+        return set(opened.evaluate(DIFFERING, expected))
+
+
 def _visit(
     browser: Browser, url: str, names: list[str], *, ask: Callable[[Page], Any] | None = None
 ) -> Showing:
