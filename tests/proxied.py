@@ -186,7 +186,9 @@ def origin(context: ssl.SSLContext | None = None) -> Iterator[Origin]:
     server = Server(("127.0.0.1", 0), handler)
     server.context = context
     served.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield served
@@ -293,7 +295,7 @@ def proxied(
             errors.append(error)
             ready.set()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(20)
     if errors:
@@ -442,7 +444,7 @@ def h2_origin(
     server = loop.run_until_complete(
         loop.create_server(lambda: H2Connection(routes, requests), "127.0.0.1", 0, ssl=context)
     )
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield server.sockets[0].getsockname()[1], requests

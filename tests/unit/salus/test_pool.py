@@ -86,6 +86,16 @@ def test_a_worker_that_speaks_or_dies_between_items_costs_none(pool: Pool) -> No
     assert ask(pool, b"pid").width_px not in {first, second, None}
 
 
+def test_every_warm_worker_killed_at_once_costs_none() -> None:
+    with opened(spare=4) as pool:
+        for cage in pool._idle:
+            cage.await_ready(seconds=30)
+        for cage in tuple(pool._idle):
+            cage.kill()
+            await_a_sign(cage)
+        assert ask(pool, b"next").width_px == 4
+
+
 def await_a_sign(cage: Cage) -> None:
     limit = time.monotonic() + 30
     while cage.is_silent() and time.monotonic() < limit:

@@ -57,7 +57,7 @@ def test_requests_are_answered_until_the_other_end_closes(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = sockets
-    serving = threading.Thread(target=worker.serve, args=(theirs, Echo()))
+    serving = threading.Thread(target=worker.serve, args=(theirs, Echo()), daemon=True)
     serving.start()
     ours.sendall(wire.request_bytes(REQUEST) + b"12345")
     assert answered(ours) == wire.Answer(sequence=7, measured=Measured(width_px=5))
@@ -80,7 +80,7 @@ def test_a_request_in_pieces_is_one_request(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = sockets
-    serving = threading.Thread(target=worker.serve, args=(theirs, Echo()))
+    serving = threading.Thread(target=worker.serve, args=(theirs, Echo()), daemon=True)
     serving.start()
     for byte in wire.request_bytes(REQUEST) + b"12345":
         ours.sendall(bytes([byte]))
