@@ -153,8 +153,10 @@ class Pool:
 
     def _take(self) -> Cage:
         """Return a worker that is ready and silent; give it back or discard it."""
-        for attempt in range(START_ATTEMPTS):
+        failed = 0
+        while failed < START_ATTEMPTS:
             cage = self._next()
+            is_new = cage.ready is None
             try:
                 cage.await_ready(seconds=START_S)
                 if cage.is_silent():
@@ -162,11 +164,13 @@ class Pool:
                 self._discard(cage)
             except Lost:
                 self._discard(cage)
-                if attempt + 1 < START_ATTEMPTS:
-                    time.sleep(BACKOFF_S * 2**attempt)
             except BaseException:
                 self._discard(cage)
                 raise
+            if is_new:  # one that was ready and was killed since says nothing of a start
+                failed += 1
+                if failed < START_ATTEMPTS:
+                    time.sleep(BACKOFF_S * 2 ** (failed - 1))
         raise SandboxError(
             "A worker that opens media ends before it is ready. Run `protech doctor` to see "
             "what is missing on this machine, and look whether memory has run out."
