@@ -39,7 +39,7 @@ def answering(answer: bytes) -> Iterator[tuple[str, int]]:
                 connection.recv(4096)
                 connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[:2]
         thread.join()

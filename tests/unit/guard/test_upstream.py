@@ -116,7 +116,7 @@ def test_a_server_that_hangs_up_or_talks_nonsense_gives_a_page_nothing(
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         where = listener.getsockname()
-        server = threading.Thread(target=serve, args=(listener,))
+        server = threading.Thread(target=serve, args=(listener,), daemon=True)
         server.start()
         with proxied(tmp_path / "state", {"site.test": where}) as proxy:
             for _ in range(3):

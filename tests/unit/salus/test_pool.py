@@ -104,7 +104,7 @@ def await_a_sign(cage: Cage) -> None:
 
 def test_a_worker_that_the_system_kills_costs_the_item_it_was_at(pool: Pool) -> None:
     pid = ask(pool, b"pid").width_px
-    killing = threading.Thread(target=lambda: kill_when_busy(pool, pid or 0))
+    killing = threading.Thread(target=lambda: kill_when_busy(pool, pid or 0), daemon=True)
     killing.start()
     assert ask(pool, b"hang") == Measured(unscannable=Unscannable.CRASHED)
     killing.join()
@@ -170,7 +170,7 @@ def test_closing_ends_every_process_and_frees_whoever_waits() -> None:
     pool = opened(workers=1)
     pid = ask(pool, b"pid").width_px
     results: list[Measured] = []
-    waiting = threading.Thread(target=lambda: results.append(ask(pool, b"hang")))
+    waiting = threading.Thread(target=lambda: results.append(ask(pool, b"hang")), daemon=True)
     waiting.start()
     while not pool._busy:
         time.sleep(0.01)
