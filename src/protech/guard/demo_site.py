@@ -149,8 +149,7 @@ def served(shown: Sequence[Photo], *, certificate: bytes, key: bytes) -> Iterato
         pair.touch(mode=0o600)
         pair.write_bytes(key + certificate)
         context.load_cert_chain(pair)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), Answer) as server:
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
@@ -164,6 +163,13 @@ def served(shown: Sequence[Photo], *, certificate: bytes, key: bytes) -> Iterato
 def path_of(photo: Photo) -> str:
     """Return the path under which the site serves ``photo``; it says nothing of what it is."""
     return f"/photo/{zlib.crc32(photo.content):08x}"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a browser that hangs up early is no matter of the demo's terminal."""
 
 
 class _Answer(BaseHTTPRequestHandler):
