@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -51,6 +52,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def page(rooms: Path, playwright_: Playwright) -> Iterator[Page]:
     with chromium(playwright_, environment={**os.environ, "HOME": str(rooms)}) as browser:
         page = browser.new_page(viewport={"width": 1000, "height": 900}, locale="en-GB")
+        address = None
         for _ in range(100):
             address = entry_url(rooms / "place", OneTimeTokens(rooms / "tokens"))
             if address is not None:
@@ -64,7 +66,7 @@ def page(rooms: Path, playwright_: Playwright) -> Iterator[Page]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1000, 380])
-def test_page_is_accessible(page: Page, scheme: str, width: int) -> None:
+def test_page_is_accessible(page: Page, scheme: Literal["light", "dark"], width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     found = Axe().run(page)

@@ -30,7 +30,7 @@ EMPTY_NAMES = re.compile(r"(utils?|helpers?|managers?|common|misc)")
 LOOSE_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?! \(#\d+\))")
 NOQA = re.compile(r"# noqa\b(?!: [A-Z]+\d+(, [A-Z]+\d+)*( -|  ?#) \S)")
 TYPE_IGNORE = re.compile(r"# type: ignore\b(?!\[[a-z-]+(, [a-z-]+)*\]( -|  ?#) \S)")
-MACHINE_PATH = re.compile(r"""["'\s`(=](/root/|/home/\w+/|/work/)""")
+MACHINE_PATH = re.compile(r"""["'\s`(=]/(root|home/\w+|Users/\w+|workspace|work)/""")
 
 DISTRIBUTIONS = packages_distributions()
 
