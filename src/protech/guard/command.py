@@ -10,6 +10,7 @@ from typing import Any
 
 from protech.errors import ConfigError, SourceError
 from protech.guard import consent, words
+from protech.guard.choices import remembered
 from protech.guard.help import services
 from protech.guard.plan import DEFAULT_LISTEN, Plan, Rooms, address_of, text_of
 from protech.guard.record import Count, Record, day_of
@@ -67,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ProtechError: What stands in the way, and what to do.
     """
-    rooms = Rooms.of(Places.of_user())
+    places = Places.of_user()
+    rooms = Rooms.of(places)
     match options.action:
         case "status":
             return _status(rooms, options)
@@ -85,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
                 plan = replace(plan, listen=ANY_PORT)
             return demo(plan, screenshots=options.screenshots)
         case _:
-            return _start(plan_of(options, rooms))
+            return _start(plan_of(remembered(options, places.settings_file), rooms))
 
 
 def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
@@ -120,7 +122,12 @@ def _add_options(guard: argparse.ArgumentParser) -> None:
         help=f"where the browser finds the proxy (default {text_of(DEFAULT_LISTEN)})",
     )
     guard.add_argument(
-        "--list", type=Path, action="append", default=[], metavar="FILE", help="a known list"
+        "--list",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a known list (default: guard_lists of settings.toml)",
     )
     guard.add_argument(
         "--models",
@@ -131,8 +138,7 @@ def _add_options(guard: argparse.ArgumentParser) -> None:
     guard.add_argument(
         "--adult-filter",
         choices=("on", "off"),
-        default="off",
-        help="hide everything that is explicit (default off)",
+        help="hide everything that is explicit; remembered (off at first)",
     )
     guard.add_argument(
         "--screenshots", type=Path, metavar="DIR", help="where --demo leaves its screenshots"
