@@ -81,7 +81,8 @@ def formats(photo: Pixels) -> list[Picture]:
     """Return the photo in the other formats and ways of encoding that browsers paint."""
     image = Image.fromarray(photo)
     turned = Image.Exif()
-    turned[ExifTags.Base.Orientation] = 6
+    turned[ExifTags.Base.Orientation] = 6  # to be shown a quarter turn clockwise of how it lies
+    lying = image.transpose(Image.Transpose.ROTATE_90)
     clear = image.copy()
     clear.putalpha(255)
     own = _file("own", image, "jpeg", quality=90).content
@@ -92,7 +93,7 @@ def formats(photo: Pixels) -> list[Picture]:
         _file("progressive", image, "jpeg", quality=85, progressive=True),
         _file("cmyk", image.convert("CMYK"), "jpeg", quality=90),
         _file("full-chroma", image, "jpeg", quality=85, subsampling=0),
-        _file("turned", image, "jpeg", quality=85, exif=turned),
+        _file("turned", lying, "jpeg", quality=85, exif=turned),
         _file("alpha", clear, "png"),
         _file("lossless", image, "webp", lossless=True, quality=0, method=0),
         Picture(copy="trailing", media_type="image/jpeg", content=own + b"PK\x03\x04" * 64),
