@@ -58,6 +58,14 @@ class Way:
         seconds = [one.seconds for one in self.fetch(paths, at_once=at_once)]
         return float(np.percentile(seconds, 95)) * 1000
 
+    def rate(self, paths: Sequence[str], *, at_once: int) -> float:
+        """Return how many pictures a second came while ``at_once`` were under way.
+
+        The last ones, when fewer are under way, are counted but their time is as well.
+        """
+        began = time.perf_counter()
+        return len(self.fetch(paths, at_once=at_once)) / (time.perf_counter() - began)
+
     def resident_mb(self) -> float:
         """Return the resident memory of all processes, their children among them."""
         total = 0
