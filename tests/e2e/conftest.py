@@ -91,10 +91,16 @@ def guards(
 
 
 @pytest.fixture(scope="session")
-def guarded(guards: Guards, known: Path, surrogate: Path) -> Iterator[Browser]:
-    """A browser behind the guard, with a known list and the surrogate classifier."""
-    with guards(lists=(known,), models=surrogate) as (_, browser):
-        yield browser
+def guarding(guards: Guards, known: Path, surrogate: Path) -> Iterator[tuple[Guard, Browser]]:
+    """A guard with a known list and the surrogate classifier, and a browser behind it."""
+    with guards(lists=(known,), models=surrogate) as both:
+        yield both
+
+
+@pytest.fixture(scope="session")
+def guarded(guarding: tuple[Guard, Browser]) -> Browser:
+    """The browser of ``guarding``."""
+    return guarding[1]
 
 
 @pytest.fixture(scope="module")

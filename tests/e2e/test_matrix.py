@@ -8,6 +8,9 @@ shows that the same checks fail where nothing hides.
 import pytest
 from playwright.sync_api import Browser
 
+from protech.serve.detector_client import DetectorClient
+from protech.types import Reason
+from tests.e2e.guard_processes import Guard, in_own_loop
 from tests.e2e.known import Album
 from tests.e2e.matrix import sums, visits
 from tests.e2e.matrix.browser import finish, page
@@ -38,6 +41,30 @@ def assert_nothing_was_shown(showing: Showing) -> None:
 def not_shown(showing: Showing, shares: dict[str, float]) -> set[str]:
     """Return the deliveries of which some copy is missing."""
     return {cell.split("/")[0] for cell in showing.missing(shares)}
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [
+        ("listed", {Reason.KNOWN, Reason.RESEMBLES}),
+        ("classified", {Reason.CLASSIFIED}),
+        ("unsure", {Reason.UNSURE}),
+        ("unjudged", {Reason.UNSURE}),
+        ("adult", {Reason.NONE}),
+        ("free", {Reason.NONE}),
+    ],
+)
+def test_each_set_is_judged_for_its_own_reason(
+    name: str, reasons: set[Reason], guarding: tuple[Guard, Browser], album: Album
+) -> None:
+    async def judged() -> set[Reason]:
+        async with DetectorClient(guarding[0].socket) as client:
+            return {
+                (await client.inspect(picture.content, deadline_s=20)).reason
+                for picture in album[name].values()
+            }
+
+    assert in_own_loop(judged) == reasons
 
 
 @pytest.mark.parametrize(("visit", "name"), CELLS)
