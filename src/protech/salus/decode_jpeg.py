@@ -11,6 +11,7 @@ import numpy as np
 import simplejpeg
 
 from protech.salus import decode_pillow
+from protech.salus.colour import profiled
 from protech.salus.frames import (
     Decoded,
     FrameForms,
@@ -20,6 +21,7 @@ from protech.salus.frames import (
     require_size,
     turned_size,
 )
+from protech.salus.orientation import orientation, stated
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Unscannable
 
@@ -28,6 +30,15 @@ MIN_SIDE_PX = 512
 
 _QUICK_SCALES = (8, 4, 2, 1)
 """Only halves are quick: the decoder's 3/8, 5/8, 6/8 and 7/8 take up to twice a full decode."""
+
+_APP1, _APP2, _START_OF_SCAN, _FILL = 0xE1, 0xE2, 0xDA, 0xFF
+_BARE = (0x00, 0x01, *range(0xD0, 0xDA))
+"""Markers without a body. Source: ITU-T T.81, B.1.1.3."""
+
+_EXIF = b"Exif\0"
+"""One more byte follows, which should be zero and need not."""
+_PROFILE = b"ICC_PROFILE\0"
+"""The part's number and how many there are follow. Source: ICC.1:2022, B.4."""
 
 _END_OF_IMAGE = b"\xff\xd9"
 
@@ -62,12 +73,14 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     if size is None:  # four inks, or a sampling that the fast decoder does not take
         return decode_pillow.decode(data, media_type=MediaType.JPEG, limits=limits)
     require_size(*size, limits)
-    orientation, profile = decode_pillow.described(data, media_type=MediaType.JPEG)
-    width_px, height_px = turned_size(size, orientation)
+    exif, profile = _described(bytes(data))
+    turn = orientation(next(iter(exif), None))
+    others = stated(b"".join(exif))
+    width_px, height_px = turned_size(size, turn)
     return Decoded(
         width_px=width_px,
         height_px=height_px,
-        forms=_forms(data, _scaled(size), orientation, profile, limits),
+        forms=_forms(data, _scaled(size), (turn, *others), profile, limits),
     )
 
 
@@ -89,6 +102,35 @@ def _stored_size(data: bytes | memoryview) -> tuple[int, int] | None:
     return (width_px, height_px) if colours in _PLAIN else None
 
 
+def _described(data: bytes) -> tuple[list[bytes], bytes]:
+    """Return every EXIF block and the colour profile, whatever stands beside them.
+
+    Pillow gives neither where any part of the head is broken; a browser takes both.
+    """
+    exif: list[bytes] = []
+    profile: dict[int, bytes] = {}
+    for marker, body in _parts(data):
+        if marker == _APP1 and body.startswith(_EXIF):
+            exif.append(body[len(_EXIF) + 1 :])
+        elif marker == _APP2 and body.startswith(_PROFILE) and len(body) > len(_PROFILE) + 2:
+            profile[body[len(_PROFILE)]] = body[len(_PROFILE) + 2 :]
+    return exif, b"".join(profile[place] for place in sorted(profile))
+
+
+def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and body of every part before the pixels; junk between is passed over."""
+    at = data.find(b"\xff", 2)
+    while 0 <= at < len(data) - 3 and data[at + 1] != _START_OF_SCAN:
+        length = 0
+        if data[at + 1] == _FILL:
+            at += 1
+            continue
+        if data[at + 1] not in _BARE:
+            length = int.from_bytes(data[at + 2 : at + 4])
+            yield data[at + 1], data[at + 4 : at + 2 + length]
+        at = data.find(b"\xff", at + 2 + length)
+
+
 def _scaled(size: tuple[int, int]) -> tuple[int, int]:
     """Return the least quick size of a picture whose shorter side keeps ``MIN_SIDE_PX``."""
     scale = next((k for k in _QUICK_SCALES if -(-min(size) // k) >= MIN_SIDE_PX), 1)
@@ -99,8 +141,8 @@ def _scaled(size: tuple[int, int]) -> tuple[int, int]:
 def _forms(
     data: bytes | memoryview,
     size: tuple[int, int],
-    orientation: int,
-    profile: bytes | None,
+    turns: tuple[int, ...],
+    profile: bytes,
     limits: Limits,
 ) -> Iterator[FrameForms]:
     try:
@@ -110,8 +152,12 @@ def _forms(
     except _BROKEN:  # junk between segments stops the fast decoder, not Pillow or a browser
         yield from decode_pillow.decode(data, media_type=MediaType.JPEG, limits=limits).forms
         return
-    profiled = decode_pillow.profiled(pixels, profile)
-    yield forms(pixels, orientation=orientation, profiled=profiled)
+    yield forms(
+        pixels,
+        orientation=turns[0],
+        others=turns[1:],
+        profiled=profiled(pixels, profile),
+    )
     if not is_whole:
         raise Undecodable(Unscannable.CORRUPT)
 

@@ -3,10 +3,8 @@
 What is judged: all frames of an animation up to the sample, all pages of a TIFF, all sizes of
 an icon. Of a JPEG with several pictures (MPO) the first, which is what a browser shows.
 
-Every colour mode becomes 8-bit RGB. What is stored is taken as sRGB, as PDQ's reference and the
-models do, and wide-gamut photos pass as they are; only a colour profile that makes another
-picture of it (colours swapped, inverted, all black) is applied, as a browser applies it. Four
-inks are turned by the plain formula, Adobe's inverted inks included (Pillow sees to these).
+Every colour mode becomes 8-bit RGB; ``salus.colour`` says when a profile counts. Four inks are
+turned by the plain formula, Adobe's inverted inks included (Pillow sees to these).
 """
 
 import io
@@ -16,13 +14,13 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 import numpy as np
 import pillow_heif
-from PIL import AvifImagePlugin, ExifTags, IcoImagePlugin, Image, ImageCms, ImageFile
+from PIL import AvifImagePlugin, IcoImagePlugin, Image, ImageCms, ImageFile
 
 from protech.salus import animation
+from protech.salus.colour import brightened, profiled
 from protech.salus.frames import (
     Alpha,
     Decoded,
@@ -35,6 +33,7 @@ from protech.salus.frames import (
     sampled,
     turned_size,
 )
+from protech.salus.orientation import orientation, stated
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Unscannable
 
@@ -47,7 +46,7 @@ _FORMATS = {
     MediaType.HEIC: ("HEIF",),
     MediaType.TIFF: ("TIFF",),
     MediaType.BMP: ("BMP",),
-    MediaType.ICO: ("ICO", "CUR"),
+    MediaType.ICO: ("ICO",),
     MediaType.JPEG_2000: ("JPEG2000",),
 }
 
@@ -71,9 +70,7 @@ _BROKEN = (
 )
 """What Pillow's readers raise on files that lie."""
 
-_ORDINARY_LEVELS = 16
-"""How far a profile may move colours on average, of 255: Display P3 and Adobe RGB move them by
-10, one that swaps red and blue by 63. PDQ and the models hold up under the former."""
+_CURSOR = b"\x00\x00\x02\x00"
 
 _PLAYABLE = re.compile(rb"hdlr.{8}(?:vide|soun)", re.DOTALL)
 """The handler of a film or sound track (ISO 14496-12 8.4.3): a film that poses as a picture."""
@@ -95,20 +92,21 @@ def preload() -> None:
 
 def decode(data: bytes | memoryview, *, media_type: MediaType, limits: Limits) -> Decoded:
     """Open an image; see ``protech.salus.decode.decode``."""
-    data = bytes(data)
+    data = _as_icon(bytes(data)) if media_type is MediaType.ICO else bytes(data)
     if media_type in (MediaType.AVIF, MediaType.HEIC) and _PLAYABLE.search(data):
         raise Undecodable(Unscannable.UNKNOWN_TYPE)
     with _hostile():
         image = _open(data, media_type)
         require_size(*image.size, limits)
-        orientation = _orientation(image)
+        turn = _orientation(image)
         count = _count(image, data, media_type, limits)
         judged = sampled(count, limits)
-    width_px, height_px = turned_size(image.size, orientation)
+    width_px, height_px = turned_size(image.size, turn)
+    frames = _frames(image, data, media_type, judged, limits)
     return Decoded(
         width_px=width_px,
         height_px=height_px,
-        forms=_forms(_frames(image, data, media_type, judged, limits), orientation, limits),
+        forms=_forms(frames, turn, stated(data), limits),
     )
 
 
@@ -121,50 +119,10 @@ def header(
         Undecodable: CORRUPT or TOO_LARGE.
     """
     with _hostile():
-        image = _open(bytes(data), media_type)
+        data = _as_icon(bytes(data)) if media_type is MediaType.ICO else bytes(data)
+        image = _open(data, media_type)
         require_size(*image.size, limits)
         return turned_size(image.size, _orientation(image))
-
-
-def described(data: bytes | memoryview, *, media_type: MediaType) -> tuple[int, bytes | None]:
-    """Return EXIF orientation and colour profile; 1 and None where none can be read."""
-    try:
-        with _hostile():
-            image = _open(bytes(data), media_type)
-            return _orientation(image), _profile(image)
-    except Undecodable:
-        return 1, None
-
-
-def profiled(pixels: Pixels, profile: bytes | None) -> Pixels | None:
-    """Return ``pixels`` under a colour profile that matters; None for all ordinary ones."""
-    transform = _transform(profile) if profile else None
-    return None if transform is None else _transformed(pixels, transform)
-
-
-@lru_cache(maxsize=16)
-def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """Return how to apply ``profile``, None where it is broken or hardly moves a colour."""
-    steps = np.linspace(0, 255, 9).astype(np.uint8)
-    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
-    try:
-        embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(embedded, srgb, "RGB", "RGB")
-        moved = np.abs(_transformed(colours, transform).astype(int) - colours).mean()
-    except (ImageCms.PyCMSError, *_BROKEN):  # browsers pass over a profile that is broken
-        return None
-    return transform if moved > _ORDINARY_LEVELS else None
-
-
-def _transformed(pixels: Pixels, transform: ImageCms.ImageCmsTransform) -> Pixels:
-    applied = ImageCms.applyTransform(Image.fromarray(pixels), transform)
-    return pixels if applied is None else np.asarray(applied)
-
-
-def _profile(image: Image.Image) -> bytes | None:
-    profile = image.info.get("icc_profile")
-    return profile if isinstance(profile, bytes) else None
 
 
 @contextmanager
@@ -184,14 +142,19 @@ def _open(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
     return Image.open(io.BytesIO(data), formats=_FORMATS[media_type])
 
 
+def _as_icon(data: bytes) -> bytes:
+    """Return a cursor as an icon: Pillow opens one picture of a cursor, a browser any."""
+    if data[:4] != _CURSOR:
+        return data
+    icon = bytearray(data)
+    icon[2:4] = (1).to_bytes(2, "little")
+    for entry in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16):
+        icon[entry + 4 : entry + 8] = bytes(len(icon[entry + 4 : entry + 8]))  # its hot spot
+    return bytes(icon)
+
+
 def _orientation(image: ImageFile.ImageFile) -> int:
-    packed = image.info.get("exif")
-    if not isinstance(packed, bytes) or image.format in _NEVER_TURNED:
-        return 1
-    exif = Image.Exif()
-    exif.load(packed)
-    value = exif.get(ExifTags.Base.Orientation, 1)
-    return value if value in range(1, 9) else 1
+    return 1 if image.format in _NEVER_TURNED else orientation(image.info.get("exif"))
 
 
 def _count(
@@ -253,7 +216,7 @@ def _gif_frames(data: bytes, judged: list[int], limits: Limits) -> Iterator[Imag
 
 
 def _forms(
-    frames: Iterator[Image.Image], orientation: int, limits: Limits
+    frames: Iterator[Image.Image], turn: int, others: tuple[int, ...], limits: Limits
 ) -> Iterator[FrameForms]:
     while True:
         with _hostile():
@@ -265,10 +228,19 @@ def _forms(
             decoded = forms(
                 pixels,
                 alpha=alpha,
-                orientation=orientation,
-                profiled=profiled(pixels, _profile(frame)),
+                orientation=turn,
+                others=others,
+                profiled=_shown(pixels, frame),
             )
         yield decoded
+
+
+def _shown(pixels: Pixels, frame: Image.Image) -> Pixels | None:
+    """Return ``pixels`` in the colours that the file says, where these make another picture."""
+    profile = frame.info.get("icc_profile")
+    if isinstance(profile, bytes):
+        return profiled(pixels, profile, inks=frame if frame.mode == "CMYK" else None)
+    return None if "srgb" in frame.info else brightened(pixels, frame.info.get("gamma"))
 
 
 def _pixels_and_alpha(frame: Image.Image) -> tuple[Pixels, Alpha | None]:

@@ -1,6 +1,6 @@
 """What decoding gives: frames in every form that is hashed, or why there are none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +38,8 @@ class FrameForms:
 
     ``displayed`` is turned as EXIF says, lies on white where it is see-through, and has the
     colours of its profile where that matters. ``hashed`` holds it first; then, where they
-    differ, the frame as stored (not turned) on white, on black and without its alpha channel.
+    differ, the frame as stored (not turned) on white, on black and without its alpha channel,
+    and turned in every way that the file states anywhere.
     """
 
     hashed: tuple[Pixels, ...] = field(repr=False)
@@ -90,12 +91,14 @@ def forms(
     *,
     alpha: Alpha | None = None,
     orientation: int = 1,
+    others: Iterable[int] = (),
     profiled: Pixels | None = None,
 ) -> FrameForms:
     """Return the forms of one frame as stored, see-through where ``alpha`` is below 255.
 
     ``profiled`` is the frame under a colour profile that turns it into another picture; it is
-    then what is displayed, and what is stored is hashed all the same.
+    then what is displayed, and what is stored is hashed all the same. ``others`` are the
+    orientations that another reader might find in the file.
 
     Nobody knows the colour of the page behind: a picture may show on white only, on black only,
     or in a viewer that drops the alpha channel. So all three are hashed.
@@ -106,7 +109,7 @@ def forms(
     if profiled is not None:
         stored.insert(0, profiled if alpha is None else laid_on(255, profiled, alpha))
     displayed = turned(stored[0], orientation)
-    every = (displayed, *stored)
+    every = (displayed, *stored, *(turned(stored[0], other) for other in others))
     distinct = [
         form
         for i, form in enumerate(every)

@@ -11,6 +11,7 @@ from protech.salus.frames import FrameForms, Pixels, Undecodable
 from protech.salus.pdq import pdq
 from protech.types import Limits, PdqHash, Unscannable
 from tests.make_data import encode, make_photo
+from tests.unit.salus.test_orientation import block
 
 PHOTO = make_photo(11, 160, 120)
 JPEG = encode(PHOTO, "JPEG", quality=90)
@@ -165,6 +166,38 @@ def test_a_profile_that_swaps_colours_is_applied() -> None:
     frame = _only(encode(PHOTO, "JPEG", quality=90, icc_profile=swapped))
     assert np.array_equal(frame.hashed[1], _only(JPEG).displayed)
     assert np.abs(frame.displayed.astype(int) - PHOTO[..., ::-1]).mean() < 10
+
+
+def _part(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2) + body
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        _part(0xE0, b"JFIF"),
+        _part(0xEE, b"Adobe"),
+        _part(0xE2, b"ICC_PROFILE\0"),
+        b"\xff\xff\xff",
+    ],
+)
+def test_a_broken_part_of_the_head_hides_no_description(beside: bytes) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"bxyz").replace(b"bXYZ", b"rXYZ").replace(b"bxyz", b"bXYZ")
+    plain = encode(PHOTO, "JPEG", quality=92, icc_profile=swapped)
+    data = plain[:2] + beside + _part(0xE1, b"Exif\0\xff" + block(6)) + plain[2:]
+    frame = _only(data)
+    assert frame.displayed.shape == (160, 120, 3)
+    turned = np.rot90(PHOTO[..., ::-1], -1)
+    assert np.abs(frame.displayed.astype(int) - turned).mean() < 10
+
+
+def test_of_two_descriptions_each_is_believed() -> None:
+    parts = b"".join(_part(0xE1, b"Exif\0\0" + block(value)) for value in (6, 3))
+    frame = _only(JPEG[:2] + parts + JPEG[2:])
+    upright = _only(JPEG).displayed
+    assert np.array_equal(frame.displayed, np.rot90(upright, -1))
+    assert any(np.array_equal(form, np.rot90(upright, 2)) for form in frame.hashed)
 
 
 def test_a_picture_with_several_is_judged_by_the_one_that_is_shown() -> None:

@@ -13,6 +13,7 @@ from protech.salus.pdq import pdq
 from protech.salus.sniff import SNIFF_BYTES, MediaType, sniff
 from protech.types import Limits, PdqHash, Unscannable
 from tests.make_data import make_photo
+from tests.unit.salus.test_orientation import block
 
 PHOTO = make_photo(21, 160, 120)
 IMAGE = Image.fromarray(PHOTO)
@@ -287,9 +288,32 @@ def test_a_film_that_poses_as_a_picture_is_no_picture(track: bytes) -> None:
     assert _refusal(film) is Unscannable.UNKNOWN_TYPE
 
 
-def test_a_broken_description_leaves_the_picture_upright() -> None:
-    described = decode_pillow.described(b"\xff\xd8\xff", media_type=MediaType.JPEG)
-    assert described == (1, None)
+def test_of_two_descriptions_each_is_believed() -> None:
+    data = _file(IMAGE, "PNG")
+    first, second = (_chunk(b"eXIf", block(value)) for value in (6, 3))
+    at = len(b"\x89PNG\r\n\x1a\n") + 25
+    (frame,) = _frames(data[:at] + first + second + data[at:])
+    forms = [form.tobytes() for form in frame.hashed]
+    for turn in (Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180):
+        assert IMAGE.transpose(turn).tobytes() in forms
+
+
+def test_a_gamma_that_makes_another_picture_is_applied() -> None:
+    data = _file(IMAGE, "PNG")
+    at = len(b"\x89PNG\r\n\x1a\n") + 25
+    gamma = _chunk(b"gAMA", struct.pack(">I", 500_000))
+    (frame,) = _frames(data[:at] + gamma + data[at:])
+    assert frame.displayed.mean() > PHOTO.mean() + 30
+    assert np.array_equal(frame.hashed[1], PHOTO)
+    (frame,) = _frames(data[:at] + gamma + _chunk(b"sRGB", b"\0") + data[at:])
+    assert np.array_equal(frame.displayed, PHOTO)
+
+
+def test_every_picture_of_a_cursor_is_judged() -> None:
+    data = bytearray(_file(IMAGE, "ICO", sizes=[(16, 12), (96, 72)], bitmap_format="bmp"))
+    data[2] = 2
+    data[10:14] = b"\x20\0\x20\0"  # a hot spot must not pass for a colour depth
+    assert [frame.displayed.shape[:2] for frame in _frames(bytes(data))] == [(72, 96), (12, 16)]
 
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
