@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from protech.lists.store import open_list
 from protech.models.registry import open_models
 from protech.salus.cache import Key, VerdictCache
-from protech.salus.intake import Source, Watch, digests, head, opened
+from protech.salus.intake import Source, Watch, digests, head, opened, sha256_in_memory
 from protech.salus.policy import TRIAGE, Policy, PolicySettings, has_exact_match
 from protech.salus.pool import Pool
 from protech.salus.sniff import MediaType, sniff
@@ -201,13 +201,18 @@ class Engine:
         self.close()
 
     def _inspect(self, media: Media) -> Verdict:
-        watch = Watch.of(media)
         if media.size_bytes == 0:
             kind = media.claims or Kind.OTHER
             return self.unscannable(Unscannable.EMPTY, kind=kind, size_bytes=0)
+        sha256 = sha256_in_memory(media)
+        seen = self._cache.find(self._key(media, sha256)) if sha256 is not None else None
+        return seen if seen is not None else self._judge(media)
+
+    def _judge(self, media: Media) -> Verdict:
+        watch = Watch.of(media)
         media_type = sniff(head(media))
         fingerprint = digests(media)
-        key = self._key(media, fingerprint)
+        key = self._key(media, fingerprint.sha256)
         verdict = self._cache.find(key)
         if verdict is None:
             verdict = self._policy.decide(self._findings(media, media_type, fingerprint))
@@ -252,9 +257,9 @@ class Engine:
             case _:
                 return Measured()
 
-    def _key(self, media: Media, fingerprint: Digests) -> Key:
+    def _key(self, media: Media, sha256: bytes) -> Key:
         return (
-            fingerprint.sha256,
+            sha256,
             media.claims,
             self.lists,
             self._models,

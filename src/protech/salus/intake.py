@@ -1,5 +1,6 @@
 """Where an item comes from: bytes, or a file opened read-only and watched for change."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -75,6 +76,16 @@ def head(media: Media) -> bytes:
     if media.descriptor is not None:
         return os.pread(media.descriptor, SNIFF_BYTES, 0)
     return bytes(memoryview(media.content or b"")[:SNIFF_BYTES])
+
+
+def sha256_in_memory(media: Media) -> bytes | None:
+    """Return the SHA-256 of bytes in memory; None for a file, which is read for all at once.
+
+    Cost: a quarter of ``digests``, and all that a verdict that was given before needs.
+    """
+    if media.content is None:
+        return None
+    return hashlib.sha256(media.content).digest()
 
 
 def digests(media: Media) -> Digests:

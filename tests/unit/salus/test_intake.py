@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protech.errors import SourceError
-from protech.salus.intake import Watch, digests, head, opened
+from protech.salus.intake import Watch, digests, head, opened, sha256_in_memory
 from protech.salus.sniff import SNIFF_BYTES
 from protech.types import Kind, Media
 
@@ -28,6 +28,14 @@ def test_file_and_bytes_give_the_same_digests(tmp_path: Path) -> None:
         assert digests(file) == digests(memory)
         assert digests(file).sha256 == hashlib.sha256(content).digest()
         assert head(file) == head(memory) == content[:SNIFF_BYTES]
+
+
+def test_bytes_in_memory_have_a_quick_sha256_and_files_none(tmp_path: Path) -> None:
+    path = tmp_path / "item"
+    path.write_bytes(b"x")
+    with opened(path) as file, opened(b"x") as memory:
+        assert sha256_in_memory(memory) == digests(memory).sha256
+        assert sha256_in_memory(file) is None
 
 
 def test_media_passes_as_it_is() -> None:
