@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.check import PYTEST_SUITES
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "protech"
 
@@ -31,6 +33,9 @@ LOOSE_END = re.compile(r"\b(TODO|FIXME|XXX)\b(?! \(#\d+\))")
 NOQA = re.compile(r"# noqa\b(?!: [A-Z]+\d+(, [A-Z]+\d+)*( -|  ?#) \S)")
 TYPE_IGNORE = re.compile(r"# type: ignore\b(?!\[[a-z-]+(, [a-z-]+)*\]( -|  ?#) \S)")
 MACHINE_PATH = re.compile(r"""["'\s`(=]/(root|home/\w+|Users/\w+|workspace|work)/""")
+
+BECOMES_ANOTHER = "execv"
+PROGRAM = re.compile(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
 
 DISTRIBUTIONS = packages_distributions()
 
@@ -88,7 +93,8 @@ def none(found: Iterable[str]) -> None:
 
 def test_modules_are_short() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in python_files()}
-    product = {name_of(path) for path in modules()} | {"dev.py", "tools/check.py"}
+    others = [ROOT / "dev.py", *(ROOT / "tools").glob("*.py")]
+    product = {name_of(path) for path in [*modules(), *others]}
     too_long = [
         f"{name} has {length} lines"
         for name, length in lengths.items()
@@ -112,9 +118,22 @@ def test_every_module_that_does_something_has_a_twin_test() -> None:
         name_of(path)
         for path in modules()
         if path.name not in {"__init__.py", "__main__.py"} and any(functions(path))
-        if not twin_of(path).exists()
+        if not has_test(twin_of(path))
     ]
     none(without)
+
+
+def has_test(path: Path) -> bool:
+    """Return whether a file is there and pytest finds a test in it."""
+    return path.exists() and any(one.name.startswith("test_") for one in functions(path))
+
+
+def test_every_file_of_tests_is_run_by_a_suite() -> None:
+    files = {path for path in (ROOT / "tests").rglob("*.py") if has_test(path)}
+    run = {
+        path for suite in PYTEST_SUITES for path in (ROOT / "tests" / suite).rglob("test_*.py")
+    }
+    none(name_of(path) for path in files - run)
 
 
 def twin_of(path: Path) -> Path:
@@ -173,6 +192,22 @@ def options(decorator: ast.expr) -> set[str]:
     """Return the keywords of a decorator as they are written."""
     keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
     return {f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in keywords}
+
+
+def test_every_program_keeps_itself_from_debuggers_and_core_dumps() -> None:
+    open_to_others = [
+        name_of(path)
+        for path in modules()
+        if PROGRAM.search(path.read_text())
+        if not {"harden_process", "lock_down", BECOMES_ANOTHER} & called_in(path)
+    ]
+    none(open_to_others)
+
+
+def called_in(path: Path) -> set[str]:
+    """Return the last names of all that a module calls."""
+    calls = (node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    return {ast.unparse(call).rpartition(".")[2] for call in calls}
 
 
 def test_names_say_something() -> None:
