@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from protech.guard import consent
@@ -229,11 +230,20 @@ def test_a_killed_supervisor_takes_everything_with_it(home: dict[str, str]) -> N
     with guard(home) as (process, told):
         listen, detector = told["running"]["listen"], told["detector"]["process"]
         assert is_listening(listen)
-        assert told["detector"]["sandboxed"] in (True, False)
+        assert told["detector"]["sandboxed"] is True
         process.send_signal(signal.SIGKILL)
         assert gone(lambda: is_listening(listen))
         assert gone(lambda: is_alive(detector))
         assert ask(home, "status").returncode == 2
+
+
+def test_no_part_of_a_guard_leaves_a_core(home: dict[str, str]) -> None:
+    with guard(home) as (process, told):
+        parts = psutil.Process(process.pid).children(recursive=True)
+        assert told["detector"]["process"] in {part.pid for part in parts}
+        assert len(parts) >= 4  # detector, worker, proxy, page
+        # A limit that cannot be raised again; it is unlimited where nobody sets it.
+        assert {part.rlimit(psutil.RLIMIT_CORE) for part in parts} == {(0, 0)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

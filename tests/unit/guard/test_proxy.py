@@ -104,8 +104,8 @@ def test_nothing_of_what_passes_is_said(tmp_path: Path, site: Origin) -> None:
             client.recv(65536)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=20)
-    assert not {"nowhere", "secret", "mitmproxy", "nonsense"} & set((out + said).split())
-    assert "nowhere.invalid" not in out + said
+    words = ("nowhere", "secret", "127.0.0.1:1/", "mitmproxy", "nonsense", "Traceback")
+    assert not [word for word in words if word in out + said]
 
 
 def test_a_port_in_use_ends_the_command_with_a_message(
