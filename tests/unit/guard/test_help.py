@@ -1,6 +1,8 @@
 """Help services: dated, sourced, and near the person first."""
 
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,13 @@ def test_the_own_country_comes_first_and_the_worldwide_one_is_always_there() -> 
     found = services(country="fr", language="fr")
     assert found[0].country == "FR"
     assert len(found) == len(SERVICES)
+
+
+def test_the_readme_gives_the_same_numbers() -> None:
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text()
+    (lines,) = [part for part in readme.split("\n\n") if part.startswith("**Worried")]
+    given = {number.strip() for number in re.findall(r"\+?\d[\d ]{8,}\d", lines)}
+    assert given == {service.phone for service in SERVICES if service.phone}
 
 
 def test_without_a_country_those_of_the_language_and_the_worldwide_come_first() -> None:
