@@ -41,7 +41,7 @@ def licence_of(package: Distribution) -> str:
     short = (told.get("License") or "").partition("\n")[0]
     words = " ".join([told.get("License-Expression") or "", short, *classifiers]).strip()
     return words or " ".join(
-        str(file.locate().read_text())[:200]
+        Path(str(file.locate())).read_text()[:200]
         for file in package.files or ()
         if file.name.startswith("LICENSE")
     )
