@@ -2,19 +2,24 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from protech import __version__
 from protech.errors import ConfigError, ProtechError
+from protech.salus.walk import shown
+from protech.streams import let_go_of_output, open_streams
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 BROKEN_PIPE = 141
 """128 + SIGPIPE."""
+
+MOST_WORKERS = 256
+"""Each is a process of some 60 MB, and all are started at once."""
 
 SCAN_EXAMPLE = """examples:
   protech scan ~/Pictures --list mine.list         a line for each file
@@ -37,6 +42,7 @@ type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a name may have what the terminal has not
@@ -45,16 +51,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except ProtechError as error:
-        sys.stderr.write(f"protech: {error}\n")
+        _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("protech: stopped\n")
+        _say("stopped")
         return INTERRUPTED
     except BrokenPipeError:
-        # Python would complain again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_output()
         return BROKEN_PIPE
+    except OSError as refused:  # a traceback would end with 1, which means: blocked
+        _say(f"the system refused: {refused.strerror}; mend that, or write somewhere else.")
+        let_go_of_output()
+        return ConfigError.exit_code
     return code
+
+
+def _say(text: str) -> None:
+    """Tell a person on one line; no name in it can steer a terminal."""
+    with suppress(OSError):
+        sys.stderr.write(f"protech: {shown(text)}\n")
 
 
 def parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -128,7 +143,7 @@ def _add_scan(commands: Commands) -> None:
     scan.add_argument(
         "--models", type=Path, metavar="DIR", help="models of a directory, not the package's"
     )
-    scan.add_argument("--workers", type=_at_least_one, metavar="N", help="items judged at once")
+    scan.add_argument("--workers", type=_workers, metavar="N", help="items judged at once")
     scan.add_argument("--fast", action="store_true", help="known lists alone, no classifier")
     scan.set_defaults(run=_scan)
 
@@ -148,7 +163,7 @@ def _add_lists(commands: Commands) -> None:
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--out", type=Path, required=True, metavar="LIST")
     make.add_argument("--name", help="what verdicts call it (default: the directory's name)")
-    make.add_argument("--workers", type=_at_least_one, metavar="N", help="pictures at once")
+    make.add_argument("--workers", type=_workers, metavar="N", help="pictures at once")
     make.add_argument("--json", action="store_true", help="print the result as JSON")
     make.set_defaults(run=_make_list)
     show = _add_command(
@@ -175,10 +190,10 @@ def _add_doctor(commands: Commands) -> None:
     doctor.set_defaults(run=_doctor)
 
 
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("give a number from 1 up")
+def _workers(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if not 1 <= number <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"give a number from 1 to {MOST_WORKERS}")
     return number
 
 
@@ -200,7 +215,6 @@ def _scan(options: argparse.Namespace) -> int:
 
 def _make_list(options: argparse.Namespace) -> int:
     from protech.salus.enlist import enlist
-    from protech.salus.walk import shown
     from protech.sandbox import harden_process
     from protech.triage.show import Progress
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from protech import cli, doctor
-from protech.cli import BROKEN_PIPE, INTERRUPTED, main
+from protech.cli import BROKEN_PIPE, INTERRUPTED, MOST_WORKERS, main
 from protech.errors import ListFormatError
 from tests.make_data import encode, make_photo
 
@@ -37,6 +37,45 @@ def test_our_errors_are_one_line_and_their_code(
 ) -> None:
     assert ended(monkeypatch, raising(ListFormatError("do this"))) == 4
     assert capsys.readouterr() == ("", "protech: do this\n")
+
+
+def test_an_error_cannot_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, raising(ListFormatError("a\x1b[31m\r\x9bname"))) == 4
+    assert capsys.readouterr().err == "protech: a\ufffd[31m\ufffd\ufffdname\n"
+
+
+def test_what_the_system_refuses_is_one_line_and_never_the_code_of_a_blocked_item(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, raising(OSError(28, "No space left on device"))) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("protech: ")
+    assert "No space left on device" in said
+    assert said.count("\n") == 1
+
+
+def shell(line: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command with its streams redirected as ``line`` says."""
+    command = ["sh", "-c", f'exec "$@" {line}', "sh", sys.executable, "-m", "protech.cli"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], text=True, capture_output=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [(">/dev/full", 2), (">&-", 0), ("<&- >&- 2>&-", 0), ("2>&-", 0)],
+)
+def test_streams_that_are_full_or_closed_are_survived(
+    line: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "text.txt").write_text("text")
+    ended = shell(line, "scan", "--fast", "--workers", "1", tmp_path)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
+    ended = shell(line, "doctor", "--json")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
 
 
 def test_ctrl_c_ends_with_130(
@@ -152,6 +191,17 @@ def test_the_doctor_answers_in_json(tmp_path: Path) -> None:
     assert told.returncode in {0, 2}
 
 
-def test_a_number_of_workers_is_taken() -> None:
-    given = ["scan", "a", "--workers", "2"]
-    assert cli.parser(given).parse_args(given).workers == 2
+@pytest.mark.parametrize("number", [1, MOST_WORKERS])
+def test_a_number_of_workers_is_taken(number: int) -> None:
+    given = ["scan", "a", "--workers", str(number)]
+    assert cli.parser(given).parse_args(given).workers == number
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", str(MOST_WORKERS + 1)])
+def test_any_other_number_of_workers_is_refused_in_words(
+    number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["scan", "a", "--workers", number])
+    assert refused.value.code == 2
+    assert f"give a number from 1 to {MOST_WORKERS}" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -162,12 +162,16 @@ def _file_for(name: str | None) -> Iterator[tuple[TextIO | None, Inode | None]]:
             f"The rows cannot be written to {shown(path)}: {refused.strerror}; name another"
             " file with --jsonl."
         ) from refused
-    with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
+    file = os.fdopen(descriptor, "w", encoding="ascii", newline="\n")
+    try:
         state = os.fstat(descriptor)
         is_file = stat.S_ISREG(state.st_mode)
         if is_file:
             _empty(descriptor, path)
         yield file, (state.st_dev, state.st_ino) if is_file else None
+    finally:
+        with suppress(OSError):  # each row was flushed, so what is left was refused and told
+            file.close()
 
 
 def _empty(descriptor: int, path: Path) -> None:

@@ -178,6 +178,11 @@ def test_a_full_disk_and_a_closed_pipe_end_the_scan(folder: Path) -> None:
         scanned(order, Full(BrokenPipeError()))
 
 
+def test_a_file_of_rows_on_a_full_disk_ends_the_scan(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"No space left.*make room"):
+        scanned(Order(paths=[folder], rows="/dev/full"))
+
+
 def test_without_models_a_scan_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
