@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from protech.lists.reader import reading
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
 from protech.salus.policy import PDQ_QUALITY_FLOOR
-from protech.salus.walk import Found, shown, walk
+from protech.salus.walk import Found, Inode, shown, walk
 from protech.types import Findings, Kind, Unscannable, Verdict
 
 NAME_CHARACTERS = 100
@@ -71,7 +71,7 @@ def enlist(
         SandboxError: The kernel does not let a worker be locked down.
     """
     top, target = Path(directory), Path(out)
-    found = walk(top)
+    walk(top)  # it says why, where there is nothing
     if not top.is_dir():
         raise SourceError(
             f"{shown(top)} is no directory; name the one that holds the pictures."
@@ -86,6 +86,7 @@ def enlist(
     workers = workers or os.cpu_count() or 1
     with ExitStack() as stack:
         file = stack.enter_context(_replacing(target))
+        found = walk(top, leave_out=_inodes(file, target))
         engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
         writer = ListWriter(file, header)
@@ -138,6 +139,14 @@ def _entry(findings: Findings, *, label: str) -> Entry:
         sha256=digests.sha256 if digests else None,
         pdq=tuple(dict.fromkeys(good))[:PDQ_PER_ENTRY],
     )
+
+
+def _inodes(file: BinaryIO, target: Path) -> frozenset[Inode]:
+    """Return which files the new list is and the old one, which is no picture to look at."""
+    states = [os.fstat(file.fileno())]
+    with suppress(FileNotFoundError):
+        states.append(target.stat())
+    return frozenset((state.st_dev, state.st_ino) for state in states)
 
 
 def _version_at(path: Path) -> int:

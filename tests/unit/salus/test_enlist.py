@@ -83,3 +83,18 @@ def test_a_folder_without_pictures_makes_an_empty_list(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     made = enlist(tmp_path / "empty", tmp_path / "mine.list")
     assert (made.entries, read(tmp_path / "mine.list")) == (0, [])
+
+
+def test_the_list_itself_is_no_item(pictures: Path) -> None:
+    left_out: list[Path] = []
+
+    def make() -> Enlisted:
+        return enlist(
+            pictures,
+            pictures / "mine.list",
+            workers=1,
+            on_skip=lambda path, _why: left_out.append(path),
+        )
+
+    assert make().others == make().others
+    assert not [path for path in left_out if "mine.list" in path.name]
