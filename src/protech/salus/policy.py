@@ -43,6 +43,9 @@ MESSAGING = PolicySettings(
     name="messaging", unsure=Decision.REVIEW, unscannable=Decision.REVIEW
 )
 
+_USUAL = {settings.name: settings.unsure for settings in (GUARD, TRIAGE, MESSAGING)}
+"""What each application does with rows 5 and 7 unless somebody chose otherwise."""
+
 Row = tuple[int, Decision, Reason]
 
 
@@ -58,10 +61,19 @@ class Policy:
 
     @property
     def version(self) -> str:
-        """Name, table version and choices, as verdicts and rows print it."""
+        """Name, table version, operating point and choices, as verdicts and rows print it."""
+        settings = self.settings
         point = self.point.name if self.point else "no-models"
-        adult = "+adult_filter" if self.settings.is_adult_filter_on else ""
-        return f"{self.settings.name}-{POLICY_VERSION}/{point}{adult}"
+        choices = [
+            f"+{row}={chosen}"
+            for row, chosen, usual in (
+                ("unsure", settings.unsure, _USUAL.get(settings.name)),
+                ("unscannable", settings.unscannable, _USUAL.get(settings.name)),
+            )
+            if chosen is not usual
+        ]
+        adult = "+adult_filter" if settings.is_adult_filter_on else ""
+        return f"{settings.name}-{POLICY_VERSION}/{point}{''.join(choices)}{adult}"
 
     def decide(self, findings: Findings) -> Verdict:
         """Return the severest row that applies, the lowest-numbered of its decision."""

@@ -131,6 +131,8 @@ def test_scores_are_silent_without_an_operating_point() -> None:
 
 def test_version_names_the_choices() -> None:
     assert policy(adult_filter=True).version == "guard-1/test+adult_filter"
+    softer = replace(GUARD, unsure=Decision.REVIEW)
+    assert policy(softer).version == "guard-1/test+unsure=review"
 
 
 def test_stale_list_shows_in_the_verdict() -> None:
