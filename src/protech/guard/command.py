@@ -24,6 +24,7 @@ from protech.guard.session import (
     with_ports,
 )
 from protech.guard.supervise import Supervisor
+from protech.sandbox import harden_process
 from protech.settings import Places
 
 ANY_PORT = ("127.0.0.1", 0)
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ProtechError: What stands in the way, and what to do.
     """
+    harden_process()
     places = Places.of_user()
     rooms = Rooms.of(places)
     match options.action:
