@@ -6,6 +6,7 @@ inverts colours, or a gamma far from a screen's.
 """
 
 import io
+import struct
 from functools import lru_cache
 from itertools import chain, product
 
@@ -21,6 +22,9 @@ under the former."""
 
 _GAMMAS = (1e-5, 42_950.0)
 """What a ``gAMA`` can hold: 32 bits, in hundred-thousandths. Source: PNG 11.3.2.2."""
+
+_V5_BYTES, _BMP_COLOURS, _BMP_PROFILE = 124, 14 + 56, 14 + 112
+"""The header that can hold a profile, and where it says so. Source: wingdi.h."""
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """What Pillow calls the colours that a profile is for."""
@@ -60,6 +64,15 @@ def brightened(pixels: Pixels, gamma: object) -> Pixels | None:
     table = np.rint(255 * shown).astype(np.uint8)
     moved = np.abs(table.astype(int) - levels).mean()
     return table[pixels] if moved > _ORDINARY_LEVELS else None
+
+
+def profile_of_bitmap(data: bytes) -> bytes:
+    """Return the profile in a BMP, which Pillow leaves unread; empty where there is none."""
+    head_bytes = int.from_bytes(data[14:18], "little")
+    if head_bytes != _V5_BYTES or data[_BMP_COLOURS : _BMP_COLOURS + 4] != b"DEBM":
+        return b""
+    at, size_bytes = struct.unpack_from("<II", data, _BMP_PROFILE)
+    return data[14 + at : 14 + at + size_bytes]
 
 
 @lru_cache(maxsize=16)

@@ -20,7 +20,7 @@ import pillow_heif
 from PIL import AvifImagePlugin, IcoImagePlugin, Image, ImageCms, ImageFile
 
 from protech.salus import animation
-from protech.salus.colour import brightened, profiled
+from protech.salus.colour import brightened, profile_of_bitmap, profiled
 from protech.salus.frames import (
     Alpha,
     Decoded,
@@ -139,7 +139,10 @@ def _hostile() -> Iterator[None]:
 
 
 def _open(data: bytes, media_type: MediaType) -> ImageFile.ImageFile:
-    return Image.open(io.BytesIO(data), formats=_FORMATS[media_type])
+    image = Image.open(io.BytesIO(data), formats=_FORMATS[media_type])
+    if media_type is MediaType.BMP:
+        image.info["icc_profile"] = profile_of_bitmap(data)
+    return image
 
 
 def _as_icon(data: bytes) -> bytes:
@@ -238,7 +241,7 @@ def _forms(
 def _shown(pixels: Pixels, frame: Image.Image) -> Pixels | None:
     """Return ``pixels`` in the colours that the file says, where these make another picture."""
     profile = frame.info.get("icc_profile")
-    if isinstance(profile, bytes):
+    if profile and isinstance(profile, bytes):
         return profiled(pixels, profile, inks=frame if frame.mode == "CMYK" else None)
     return None if "srgb" in frame.info else brightened(pixels, frame.info.get("gamma"))
 

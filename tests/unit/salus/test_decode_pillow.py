@@ -309,6 +309,16 @@ def test_a_gamma_that_makes_another_picture_is_applied() -> None:
     assert np.array_equal(frame.displayed, PHOTO)
 
 
+def test_a_profile_inside_a_bitmap_is_applied() -> None:
+    plain = _file(IMAGE, "BMP")
+    head = struct.pack("<I", 124) + plain[18:54] + bytes(16) + b"DEBM" + bytes(48)
+    rest = struct.pack("<4I", 4, 124 + len(plain) - 54, len(SWAPPED), 0) + plain[54:]
+    begin = plain[:10] + struct.pack("<I", 14 + 124)
+    (frame,) = _frames(begin + head + rest + SWAPPED)
+    assert np.abs(frame.displayed.astype(int) - PHOTO[..., ::-1]).mean() < 10
+    assert np.array_equal(frame.hashed[1], PHOTO)
+
+
 def test_every_picture_of_a_cursor_is_judged() -> None:
     data = bytearray(_file(IMAGE, "ICO", sizes=[(16, 12), (96, 72)], bitmap_format="bmp"))
     data[2] = 2
