@@ -77,8 +77,10 @@ class Limits:
     """Width x height of one frame, as declared by the header; Pillow's own bomb bound."""
     frames: int = 10_000
     """Frames that an animation may declare."""
-    sampled_frames: int = 16
-    """Frames of an animation that are judged, the first and the last among them."""
+    sampled_frames: int = 128
+    """Frames of an animation that are hashed, the first and the last among them."""
+    scored_frames: int = 16
+    """Frames of these that the models look at, the first and the last among them."""
     seconds: float = 10.0
     """Wall time that one item may take in a worker."""
     memory_bytes: int = 3 * 1024 * 1024 * 1024

@@ -106,6 +106,7 @@ def decode(data: bytes | memoryview, *, media_type: MediaType, limits: Limits) -
     return Decoded(
         width_px=width_px,
         height_px=height_px,
+        count=len(judged),
         forms=_forms(frames, turn, stated(data), limits),
     )
 

@@ -233,7 +233,7 @@ class Engine:
         if has_exact_match(findings.matches):
             return findings
         measured = self._measure(media, media_type)
-        hashes = [form for frame in measured.frames for form in frame.hashes]
+        hashes = list(dict.fromkeys(form for frame in measured.frames for form in frame.hashes))
         near = tuple(match for known in self._known for match in known.near(hashes))
         return replace(
             findings,

@@ -50,11 +50,13 @@ class FrameForms:
 class Decoded:
     """An image that is open for decoding; its size is as displayed.
 
+    ``count`` is how many frames ``forms`` gives, unless it breaks.
     ``forms`` decodes one frame at a time and raises Undecodable where the rest is broken.
     """
 
     width_px: int
     height_px: int
+    count: int = 1
     forms: Iterator[FrameForms] = field(repr=False)
 
 
@@ -80,10 +82,15 @@ def sampled(count: int, limits: Limits) -> list[int]:
         raise Undecodable(Unscannable.CORRUPT)
     if count > limits.frames:
         raise Undecodable(Unscannable.TOO_LARGE)
-    judged = max(2, limits.sampled_frames)
-    if count <= judged:
+    return spread(count, limits.sampled_frames)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return at most ``most`` of ``count``, evenly spread, the first and the last always."""
+    most = max(2, most)
+    if count <= most:
         return list(range(count))
-    return [round(i * (count - 1) / (judged - 1)) for i in range(judged)]
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
 def forms(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from protech.salus.decode import FrameForms, Pixels, Undecodable, decode, header
+from protech.salus.frames import spread
 from protech.salus.pdq import pdq
 from protech.salus.sniff import MediaType
 from protech.types import Frame, Limits, Measured, Scores, Unscannable
@@ -24,6 +25,7 @@ class Meter:
     def measure(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return size, hashes and scores of every sampled frame, or why there are none.
 
+        Every sampled frame is hashed, ``limits.scored_frames`` of them are scored.
         Where an animation breaks half-way the frames before it are returned with the reason, so
         that a listed first frame still counts.
         """
@@ -33,7 +35,9 @@ class Meter:
         try:
             decoded = decode(data, media_type=media_type, limits=self.limits)
             size = decoded.width_px, decoded.height_px
-            frames.extend(self._frame(forms) for forms in decoded.forms)
+            scored = set(spread(decoded.count, self.limits.scored_frames))
+            for at, forms in enumerate(decoded.forms):
+                frames.append(self._frame(forms, is_scored=at in scored))
         except Undecodable as undecodable:
             broken = undecodable.reason
         width_px, height_px = size or (None, None)
@@ -49,7 +53,7 @@ class Meter:
             return Measured(unscannable=broken.reason)
         return Measured(width_px=size[0], height_px=size[1]) if size else Measured()
 
-    def _frame(self, forms: FrameForms) -> Frame:
+    def _frame(self, forms: FrameForms, *, is_scored: bool) -> Frame:
         hashes = tuple(dict.fromkeys(pdq(form) for form in forms.hashed))
-        scores = self.scorer(forms.displayed) if self.scorer else None
+        scores = self.scorer(forms.displayed) if self.scorer and is_scored else None
         return Frame(hashes=hashes, scores=scores)

@@ -30,7 +30,7 @@ def test_a_frame_without_pixels_is_corrupt(size: tuple[int, int]) -> None:
 
 
 def test_frames_at_the_limit_are_taken_and_one_more_is_not() -> None:
-    assert len(sampled(50, Limits(frames=50))) == 16
+    assert len(sampled(50, Limits(frames=50, sampled_frames=16))) == 16
     with pytest.raises(Undecodable) as refused:
         sampled(51, Limits(frames=50))
     assert refused.value.reason is Unscannable.TOO_LARGE

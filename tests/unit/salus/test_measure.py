@@ -50,6 +50,16 @@ def test_scores_are_of_what_is_displayed() -> None:
     assert measured.frames[0].scores == Scores(explicit=0.25)
 
 
+def test_every_frame_is_hashed_and_some_are_scored() -> None:
+    film = [Image.fromarray(noise() ^ np.uint8(turn)) for turn in range(40)]
+    data = encoded(film[0], "GIF", save_all=True, append_images=film[1:])
+    meter = Meter(limits=Limits(scored_frames=4), scorer=lambda _: Scores(explicit=0.1))
+    frames = meter.measure(data, media_type=MediaType.GIF).frames
+    assert len(frames) == 40
+    assert all(frame.hashes for frame in frames)
+    assert [at for at, frame in enumerate(frames) if frame.scores] == [0, 13, 26, 39]
+
+
 def test_frames_before_a_break_still_count() -> None:
     frames = [Image.fromarray(noise() ^ np.uint8(turn)) for turn in range(4)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
