@@ -66,7 +66,7 @@ def enlist(
         on_item: Told how many items were looked at, after each.
 
     Raises:
-        SourceError: The directory is not there.
+        SourceError: The directory is not there, or an empty list would replace one.
         ConfigError: The list cannot be written.
         SandboxError: The kernel does not let a worker be locked down.
     """
@@ -91,6 +91,8 @@ def enlist(
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
         writer = ListWriter(file, header)
         skipped, others = _write(writer, verdicts, top=top, on_skip=on_skip, on_item=on_item)
+        if header.version > 1 and not writer.count:
+            raise _nothing_to_list(top)
         writer.finish()
     return Enlisted(
         name=header.name,
@@ -98,6 +100,13 @@ def enlist(
         entries=writer.count,
         skipped=skipped,
         others=others,
+    )
+
+
+def _nothing_to_list(top: Path) -> SourceError:
+    return SourceError(
+        f"No picture that can be judged lies in {shown(top)}; the list that stands stays as it"
+        " is. Name the directory that holds the pictures, and look whether it may be read."
     )
 
 

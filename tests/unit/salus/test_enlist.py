@@ -85,6 +85,16 @@ def test_a_folder_without_pictures_makes_an_empty_list(tmp_path: Path) -> None:
     assert (made.entries, read(tmp_path / "mine.list")) == (0, [])
 
 
+def test_an_empty_list_never_replaces_a_list(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.list"
+    enlist(pictures, out)
+    before = out.read_bytes()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="stays as it is"):
+        enlist(tmp_path / "empty", out)
+    assert out.read_bytes() == before
+
+
 def test_the_list_itself_is_no_item(pictures: Path) -> None:
     left_out: list[Path] = []
 
