@@ -251,8 +251,10 @@ def _make_list(options: argparse.Namespace) -> int:
 def _show_list(options: argparse.Namespace) -> int:
     from protech.lists.formats import header_fields
     from protech.lists.store import open_list
+    from protech.sandbox import harden_process
     from protech.types import MatchKind
 
+    harden_process()
     known = open_list(options.list)
     kinds = (MatchKind.SHA256, MatchKind.SHA1, MatchKind.MD5, MatchKind.PDQ)
     fields = {
