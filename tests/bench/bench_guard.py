@@ -27,7 +27,7 @@ ROUNDS = 9
 LOADS = 5
 PAGE_PICTURES = 50
 SLOW_MS = 20.0
-SOAK, SOAK_WARM_UP = 10_000, 1_000
+SOAK, SOAK_WARM_UP = 10_000, 2_000
 HIDDEN = ("listed", "classified", "unsure", "unjudged")
 
 
