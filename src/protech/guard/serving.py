@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from protech.guard.layers import OnlyHttp
 from protech.guard.screen import Screen
 from protech.guard.targets import Address
 from protech.guard.upstream import TLS_CIPHERS
+from protech.serve.peer import peer_uid
 
 CLOSING_TURNS = 100
 """Hundredths of a second that open connections get to close."""
@@ -56,6 +58,19 @@ class DeviceTls(TlsConfig):
         if asked is None and conn_context.server.address:
             asked = conn_context.server.address[0]
         return self.certstore.get_cert(None, [site_name(asked or "")])
+
+
+class OnlyOwner:
+    """Turns other accounts of this machine away.
+
+    To them the proxy would be a way to ask what is hidden, and to add to this user's counts.
+    """
+
+    def client_connected(self, client: Client) -> None:
+        """Turn away a connection of another account, or of one that cannot be told."""
+        near, far = client.peername, client.sockname
+        if peer_uid((near[0], near[1]), (far[0], far[1])) != os.getuid():
+            client.error = "another account"
 
 
 class Closing:
@@ -99,7 +114,7 @@ class GuardMaster(Master):
         self._ready = ready
         self._server = Proxyserver()
         self.failure: OSError | None = None
-        self.addons.add(self._server, Closing(self._server), *addons)
+        self.addons.add(self._server, OnlyOwner(), Closing(self._server), *addons)
 
     async def running(self) -> None:
         """Tell that the proxy serves, or stop where it cannot."""

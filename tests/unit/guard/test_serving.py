@@ -1,5 +1,6 @@
 """mitmproxy's settings as the guard has them, seen from outside."""
 
+import os
 import socket
 import ssl
 import subprocess
@@ -130,3 +131,19 @@ def test_a_server_that_is_gone_while_answering_leaves_nothing_half_shown(
         )
         with pytest.raises(RemoteDisconnected):
             opened.get("/half")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as another account")
+def test_another_account_of_this_machine_is_turned_away(site: Way) -> None:
+    site.routes["/good"] = Sent(GOOD)
+    command = [
+        "curl",
+        "-sS",
+        "-x",
+        f"http://127.0.0.1:{site.proxy.port}",
+        "http://plain.test/good",
+    ]
+    other = subprocess.run(command, capture_output=True, check=False, user=65534, cwd="/")
+    assert other.returncode in (52, 56)  # an empty reply, or a reset
+    assert other.stdout == b""
+    assert subprocess.run(command, capture_output=True, check=True).stdout == GOOD
