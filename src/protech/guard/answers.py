@@ -7,9 +7,13 @@ import re
 
 from mitmproxy import http
 
+from protech.guard.inline import cuts
 from protech.guard.upstream import Trouble, page
 
 _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))", re.ASCII)
+
+LONG_HEADER = 100
+"""Bytes; no picture is shorter."""
 
 _FRESHNESS = ("etag", "last-modified", "expires", "age", "cache-control")
 
@@ -56,6 +60,16 @@ def replaced(response: http.Response, body: bytes) -> http.Response:
     response.raw_content = body
     response.trailers = None
     return response
+
+
+def drop_pictures(response: http.Response) -> None:
+    """Take out headers that carry a picture, as a Refresh to a ``data:`` URL does."""
+    fields = response.headers.fields
+    kept = tuple(each for each in fields if len(each[1]) < LONG_HEADER or not cuts(each[1]))
+    if len(kept) < len(fields):
+        response.headers.fields = kept
+    if len(response.data.reason) >= LONG_HEADER:
+        response.data.reason = b""
 
 
 def unkept(response: http.Response) -> http.Response:

@@ -2,12 +2,13 @@
 
 Headers (``at_headers``), first row that applies:
 
-    no body by its nature (HEAD, 1xx, 204, 205, length 0)               PASS
+    a line break inside a header: a browser reads other headers than we REFUSE
+    no body by its nature (HEAD, 1xx, 204, 205, length 0)               PASS; with one, REFUSE
     304, and we had taken the validators out of the request             REFUSE
     304 otherwise: only where bytes are never painted                   PASS
     a part (206, multipart/byteranges) that is or may be of a picture   REFUSE
     multipart/x-mixed-replace: pictures without an end                  REFUSE
-    a content coding that cannot be undone here                         REFUSE
+    a content coding that cannot be undone here, or one beside unknown  REFUSE
     otherwise                                                           WAIT for the first bytes
 
 First bytes (``at_head``), first row that applies:
@@ -15,7 +16,7 @@ First bytes (``at_head``), first row that applies:
     nothing                                                             PASS
     the signature of an image, body within HOLD_BYTES                   JUDGE
     the signature of an image, longer                                   HIDE
-    the signature of a video                                            HIDE for now
+    the signature of a video, of a sound that may be one                HIDE for now
     text/event-stream                                                   STREAM
     text, SVG among it, within TEXT_BYTES                               REWRITE
     text, longer                                                        STREAM
@@ -39,6 +40,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from protech.guard.sounds import is_boxed_sound, is_sound
 from protech.salus.sniff import MediaType, sniff
 from protech.types import Kind
 
@@ -105,10 +107,8 @@ _WHOLE_RANGE = re.compile(r"bytes 0-(\d+)/(\d+)")
 _CLOSED_RANGE = re.compile(r"bytes=\d+-\d+", re.ASCII)
 _CONTROLS = bytes({*range(9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20)})
 """Bytes that no text holds. Source: WHATWG MIME Sniffing 3, "binary data byte"."""
+_BLANKS = b"\t\n\x0c\r "
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_SOUND_MAGIC = (b"ID3", b"fLaC", b"OggS", b"MThd", b"#!AMR", b".snd")
-_SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A "})
-_LAYER_3_SYNC = frozenset({0xF1, 0xF9, 0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3})
 
 
 class Step(StrEnum):
@@ -156,6 +156,8 @@ class ResponseFacts:
     codings: tuple[str, ...] = ()
     size_bytes: int | None = None
     content_range: str = ""
+    is_torn: bool = False
+    """Whether a header holds a line break, where Chromium begins another one."""
 
 
 def dropped_headers(request: RequestFacts) -> frozenset[str]:
@@ -167,6 +169,8 @@ def dropped_headers(request: RequestFacts) -> frozenset[str]:
 
 def at_headers(request: RequestFacts, response: ResponseFacts) -> Step:
     """Return PASS, REFUSE, or WAIT where the first bytes have to be seen."""
+    if response.is_torn:
+        return Step.REFUSE
     if response.status == 304:
         return Step.REFUSE if request.may_be_painted else Step.PASS
     if _has_no_body(request, response):
@@ -175,8 +179,7 @@ def at_headers(request: RequestFacts, response: ResponseFacts) -> Step:
         return Step.REFUSE
     if response.content_type == "multipart/x-mixed-replace":
         return Step.REFUSE
-    is_foreign = any(coding in FOREIGN_CODINGS for coding in response.codings)
-    return Step.REFUSE if is_foreign or len(response.codings) > CODINGS_IN_A_ROW else Step.WAIT
+    return Step.WAIT if _is_undoable(response.codings) else Step.REFUSE
 
 
 def at_head(request: RequestFacts, response: ResponseFacts, head: bytes) -> Step:
@@ -190,12 +193,19 @@ def at_head(request: RequestFacts, response: ResponseFacts, head: bytes) -> Step
     size_bytes = response.size_bytes or 0
     if kind is Kind.IMAGE:
         return Step.JUDGE if size_bytes <= HOLD_BYTES else Step.HIDE
-    if kind is Kind.VIDEO:
+    if kind is Kind.VIDEO or (is_boxed_sound(head) and request.destination != "audio"):
         return Step.HIDE
-    if looks_like_text(head) or (_says_text(response) and claim(request, response) is None):
+    if is_text(request, response, head):
         is_short = size_bytes <= TEXT_BYTES and response.content_type != "text/event-stream"
         return Step.REWRITE if is_short else Step.STREAM
     return _at_other_head(request, response, head)
+
+
+def is_text(request: RequestFacts, response: ResponseFacts, head: bytes) -> bool:
+    """Return whether a browser may read a body as text, whatever else it holds."""
+    if looks_like_text(head) or head.lstrip(_BLANKS).startswith(b"<"):
+        return True
+    return _says_text(response) and claim(request, response) is None
 
 
 def at_overflow(step: Step) -> Step:
@@ -226,17 +236,6 @@ def media_type_of(head: bytes) -> MediaType:
     return sniff(head)
 
 
-def is_sound(head: bytes) -> bool:
-    """Return whether ``head`` begins a container that holds sound and no picture."""
-    if head.startswith(_SOUND_MAGIC):
-        return not (head.startswith(b"OggS") and sniff(head) is MediaType.OGG_VIDEO)
-    if head[:4] == b"RIFF":
-        return head[8:12] == b"WAVE"
-    if head[4:8] == b"ftyp":
-        return head[8:12] in _SOUND_BRANDS
-    return len(head) > 1 and head[0] == 0xFF and head[1] in _LAYER_3_SYNC
-
-
 def looks_like_text(head: bytes) -> bool:
     """Return whether ``head`` begins text, whatever was declared."""
     return head.startswith(_MARKS) or len(head.translate(None, _CONTROLS)) == len(head)
@@ -256,6 +255,14 @@ def _at_other_head(request: RequestFacts, response: ResponseFacts, head: bytes) 
     if response.size_bytes is not None and response.size_bytes <= HOLD_BYTES:
         return Step.HOLD
     return Step.REFUSE if _CLOSED_RANGE.match(request.range) else Step.STREAM
+
+
+def _is_undoable(codings: tuple[str, ...]) -> bool:
+    # Chromium undoes none of them where it does not know one.
+    known = [coding for coding in codings if coding in KNOWN_CODINGS]
+    is_mixed = bool(known) and len(known) < len(codings)
+    is_foreign = any(coding in FOREIGN_CODINGS for coding in codings)
+    return not (is_mixed or is_foreign or len(codings) > CODINGS_IN_A_ROW)
 
 
 def _has_no_body(request: RequestFacts, response: ResponseFacts) -> bool:

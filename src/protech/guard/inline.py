@@ -6,20 +6,25 @@ two alphabets. The slash, plus and equals sign may be escaped as JSON, HTML or a
 them. Text inside a data: URL (SVG, HTML, CSS) is read in the same way, some levels deep, and so
 is a part of a multipart body that is a picture as it is. What is innocent keeps every byte.
 
-Not found: base64 put together from several strings, and anything that a program computes.
+Other escapes are undone first (``guard.undone``). Not found: what a program computes.
 ``cuts`` is the same pattern for streams, where nothing can be held back.
 """
 
 import asyncio
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import assert_never
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from dataclasses import replace as replace_fields
+from urllib.parse import unquote_to_bytes
 
-from protech.guard.escapes import from_base64, plain, wide_encoding
+from protech.guard.escapes import (
+    Written,
+    from_base64,
+    plain,
+    unmarked_wide_encoding,
+    wide_encoding,
+    written,
+)
 from protech.guard.gate import looks_like_text, media_type_of
 from protech.guard.signatures import (
     ANCHOR,
@@ -34,6 +39,7 @@ from protech.guard.signatures import (
     RUN,
     SCHEME,
 )
+from protech.guard.undone import TooManyEscapes, copies, without_escapes
 from protech.salus.sniff import SNIFF_BYTES
 from protech.types import Kind
 
@@ -65,15 +71,6 @@ class TooManyPictures(Exception):
     """A body holds more pictures than are judged for one body."""
 
 
-class Written(StrEnum):
-    """How the bytes of a picture stand in a text."""
-
-    BASE64 = "base64"
-    URLSAFE = "urlsafe"
-    PERCENT = "percent"
-    RAW = "raw"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inline:
     """One picture or text found: where its payload lies, how it was written, and what it is."""
@@ -94,12 +91,24 @@ async def rewrite(body: bytes, replace: Replace, *, depth: int = DEPTH) -> bytes
     """
     wide = wide_encoding(body)
     if wide is not None:
-        text = body[: len(body) & ~1].decode(wide, "surrogatepass")
-        narrow = text.encode("utf-8", "surrogatepass")
-        changed = await rewrite(narrow, replace, depth=depth)
-        return changed and changed.decode("utf-8", "surrogatepass").encode(
-            wide, "surrogatepass"
-        )
+        return await _rewrite_wide(body, wide, replace, depth)
+    wide = unmarked_wide_encoding(body) if depth else None
+    if wide is not None:
+        # It may be as little UTF-16 as any other body; so both readings count.
+        changed = await _rewrite_wide(body, wide, replace, depth - 1)
+        if changed is not None:
+            return await _rewrite_narrow(changed, replace, depth) or changed
+    return await _rewrite_narrow(body, replace, depth)
+
+
+async def _rewrite_wide(body: bytes, wide: str, replace: Replace, depth: int) -> bytes | None:
+    text = body[: len(body) & ~1].decode(wide, "surrogatepass")
+    narrow = text.encode("utf-8", "surrogatepass")
+    changed = await rewrite(narrow, replace, depth=depth)
+    return changed and changed.decode("utf-8", "surrogatepass").encode(wide, "surrogatepass")
+
+
+async def _rewrite_narrow(body: bytes, replace: Replace, depth: int) -> bytes | None:
     found = await asyncio.to_thread(find, body) if len(body) > LONG_BYTES else find(body)
     if not found:
         return None
@@ -117,7 +126,34 @@ async def rewrite(body: bytes, replace: Replace, *, depth: int = DEPTH) -> bytes
 
 
 def find(body: bytes) -> list[Inline]:
-    """Return what is written inline in ``body``, in order, never overlapping."""
+    """Return what is written inline in ``body``, in order, never overlapping.
+
+    Raises:
+        TooManyPictures: There are more escapes than can be undone in time.
+    """
+    found = _find(body)
+    try:
+        for copy in copies(body):
+            for inline in _find(copy.text):
+                start, end = copy.span(inline.start, inline.end)
+                found.append(replace_fields(inline, start=start, end=end))
+    except TooManyEscapes as many:
+        raise TooManyPictures from many
+    return _disjoint(found)
+
+
+def _disjoint(found: list[Inline]) -> list[Inline]:
+    """Return the longest of those that overlap: an escape may have cut one short."""
+    kept = found[:0]
+    for inline in sorted(found, key=lambda each: (each.start, -each.end)):
+        if not kept or inline.start >= kept[-1].end:
+            kept.append(inline)
+        elif inline.end - inline.start > kept[-1].end - kept[-1].start:
+            kept[-1] = inline
+    return kept
+
+
+def _find(body: bytes) -> list[Inline]:
     found = []
     position = 0
     while anchor := ANCHOR.search(body, position):
@@ -130,10 +166,14 @@ def find(body: bytes) -> list[Inline]:
 
 def cuts(piece: bytes) -> bool:
     """Return whether a piece of a stream shows the sign of a picture."""
-    return any(
-        _bare_at(piece, anchor, 0) or _url_header(piece, anchor, 0) or _part_at(piece, anchor)
-        for anchor in ANCHOR.finditer(piece)
-    )
+    try:
+        return any(
+            _bare_at(text, anchor, 0) or _url_header(text, anchor, 0) or _part_at(text, anchor)
+            for text in without_escapes(piece)
+            for anchor in ANCHOR.finditer(text)
+        )
+    except TooManyEscapes:
+        return True
 
 
 def picture_start(message: bytes) -> int:
@@ -226,13 +266,13 @@ def _read(
     content = from_base64(text) if is_base64 else unquote_to_bytes(text)
     if not content:
         return None
-    written = Written.URLSAFE if b"_" in text or b"-" in text else Written.BASE64
+    alphabet = Written.URLSAFE if b"_" in text or b"-" in text else Written.BASE64
     return Inline(
         start=start,
         end=start + len(text),
         content=content,
         claims=claims,
-        written=written if is_base64 else Written.PERCENT,
+        written=alphabet if is_base64 else Written.PERCENT,
         is_escaped=b"%" in text or b"%" in header,
     )
 
@@ -251,21 +291,9 @@ def _spliced(
         stand_in = stand_ins[inline.content]
         if stand_in is None:
             continue
-        pieces += [body[position : inline.start], _written(inline, stand_in)]
+        pieces += [
+            body[position : inline.start],
+            written(stand_in, as_=inline.written, is_escaped=inline.is_escaped),
+        ]
         position = inline.end
     return b"".join((*pieces, body[position:])) if pieces else None
-
-
-def _written(inline: Inline, content: bytes) -> bytes:
-    match inline.written:
-        case Written.RAW:
-            return content
-        case Written.PERCENT:
-            return quote_from_bytes(content).encode()
-        case Written.URLSAFE:
-            text = urlsafe_b64encode(content)
-        case Written.BASE64:
-            text = b64encode(content)
-        case _:
-            assert_never(inline.written)
-    return quote_from_bytes(text, safe="").encode() if inline.is_escaped else text

@@ -125,7 +125,9 @@ class Judging:
             self.count(Reason.UNSCANNABLE)
             return content[:start] + bytes(len(content) - start)
         if kind is not Kind.IMAGE:
-            return content
+            # Text sent as binary, such as JSON: frameworks do that.
+            changed, _ = await self.rewrite(content)
+            return content if changed is None else changed
         try:
             stand_in = await self.stand_in(content[start:], None)
         except Unjudged:

@@ -7,6 +7,7 @@ unjudged leaves. mitmproxy itself releases a flow whose hook raised.
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 
 from mitmproxy import http
@@ -40,6 +41,8 @@ PAUSED = "paused"
 SETTLED = "settled"
 IF_RANGE = "if-range"
 """Keys of a flow's metadata: what was asked, and whether its answer needs no screening."""
+
+_BREAK = re.compile(rb"[\r\n\0]")
 
 BESIDE_BYTES = 256 * 1024
 """A longer coded body is decoded in a thread, so that others are served meanwhile."""
@@ -138,6 +141,7 @@ class Screen:
             response.stream = response.status_code != 101
             flow.metadata[SETTLED] = True
             return
+        answers.drop_pictures(response)
         facts = flow.metadata.get(FACTS)
         if isinstance(facts, RequestFacts):
             flow.metadata[SCREENING] = Screening(facts, response_facts(response))
@@ -256,11 +260,20 @@ def response_facts(response: http.Response) -> ResponseFacts:
     )
     return ResponseFacts(
         status=response.status_code,
-        content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
+        content_type=_essence(headers.get("content-type", "")),
         codings=tuple(coding for coding in codings if coding not in ("", "identity", "none")),
         size_bytes=int(length) if length.isascii() and length.isdigit() else None,
         content_range=headers.get("content-range", ""),
+        is_torn=any(_BREAK.search(name + value) for name, value in headers.fields)
+        or bool(_BREAK.search(response.data.reason)),
     )
+
+
+def _essence(content_type: str) -> str:
+    """Return the media type that a browser takes: the last valid one of several."""
+    types = (one.strip().partition(";")[0].strip() for one in content_type.split(","))
+    valid = [one for one in types if "/" in one and one != "*/*"]
+    return re.split(r"[\s(;]", valid[-1])[0].lower() if valid else ""
 
 
 async def _decoded(response: http.Response, facts: ResponseFacts, *, limit_bytes: int) -> bytes:

@@ -9,7 +9,8 @@ import re
 _SLASH = rb"(?:[/_]|\\/|%2[Ff]|\\u002[Ff]|&#(?:47|[xX]2[fF]);|&sol;)"
 _ESCAPED = rb"\\/|%2[BbFf]|\\u002[BbFf]|&#(?:43|47|[xX]2[BbFf]);|&sol;|&plus;"
 _BREAK = (
-    rb"\r?\n[ \t]*+(?=[A-Za-z0-9+/=])|\\[nrt]|\\\r?\n|%0[aAdD]|%20|&#(?:10|13);| +(?=[\w+/]{8})"
+    rb"[\t\r\n][ \t\r\n]*+(?=[A-Za-z0-9+/=])"
+    rb"|\\[nrt]|\\\r?\n|%0[aAdD]|%20|&#(?:10|13);| +(?=[\w+/]{8})"
 )
 _TAIL = rb"(?:=|%3[Dd]|\\u003[Dd]|&#(?:61|[xX]3[dD]);|&equals;){0,2}"
 _PAYLOAD = rb"(?:[A-Za-z0-9+/_-]++|" + _ESCAPED + rb"|" + _BREAK + rb")*+" + _TAIL
@@ -36,7 +37,7 @@ _SEMICOLON = rb"(?:;|%3[bB]|&#(?:59|[xX]3[bB]);|\\u003[bB]|&semi;)"
 
 ANCHOR = re.compile(
     rb"9j|iVBORw0KGg|R0lGOD|UklGR|Qk[0-3]|Z0eXB|SUkqA|TU0AK|GkXfo|DEpYTCA|base64|BASE64"
-    rb"|%89PNG|%FF%D8|%ff%d8|,GIF8|,RIFF|,%00%00%00|\n\r?\n(?=[\xff\x89GR\x00])"
+    rb"|%89PNG|%[fF][fF]%[dD]8|,GIF8|,RIFF|,BM|,%00%00%0|\n\r?\n(?=[\xff\x89BGR\x00])"
 )
 """What every find holds, without groups: 3 to 10 ms a megabyte, against 100 for the rest."""
 
@@ -49,13 +50,15 @@ SCHEME = re.compile(_DATA)
 HEADER = re.compile(
     _DATA + rb"(?P<type>[^,<>{}\r\n]{0,200}?)(?:"
     + _SEMICOLON + rb"\s*[bB][aA][sS][eE]64\s*" + _COMMA + rb"(?P<base64>)"
-    + rb"|" + _COMMA + rb"(?=%89PNG|%[fF][fF]%[dD]8%[fF][fF]|GIF8[79]a|RIFF|%00%00%00|BM)"
+    + rb"|" + _COMMA + rb"(?=%89PNG|%[fF][fF]%[dD]8%[fF][fF]|GIF8[79]a|RIFF|%00%00%0[0-2]|BM)"
     + rb")"
 )  # fmt: skip
 RUN = re.compile(_PAYLOAD)
 RAW_RUN = re.compile(rb"[^\"'`\s<>()\\]*+")
 PART_HEAD = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|\x00\x00\x00.ftyp", re.DOTALL
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|\x00\x00..ftyp"
+    rb"|\x00\x00[\x01\x02]\x00.\x00|BM.{12}[\x0c-\x7c]\x00\x00\x00",
+    re.DOTALL,
 )
 PART_END = re.compile(rb"\r?\n--")
 RAW_SIGNATURE = re.compile(

@@ -11,7 +11,7 @@ from protech.guard.gate import (
     at_head,
     at_headers,
     at_overflow,
-    looks_like_text,
+    is_text,
 )
 from protech.salus.sniff import SNIFF_BYTES
 
@@ -66,6 +66,8 @@ class Screening:
 
     def feed(self, data: bytes, held_bytes: int) -> None:
         """Take a piece of a held body of which ``held_bytes`` are in, this piece included."""
+        if self.step is Step.PASS:
+            self.step = Step.REFUSE  # It was said to have no body.
         if self.step is Step.WAIT:
             self._look(data)
             if self._is_enough():
@@ -121,4 +123,4 @@ class Screening:
 
     def _settle(self) -> None:
         self.step = at_head(self.request, self.response, self._head)
-        self.is_text = looks_like_text(self._head)
+        self.is_text = is_text(self.request, self.response, self._head)

@@ -17,11 +17,9 @@ from protech.guard.gate import (
     at_overflow,
     claim,
     dropped_headers,
-    is_sound,
     looks_like_text,
     media_type_of,
 )
-from protech.salus.sniff import MediaType
 from protech.types import Kind
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(64)
@@ -90,6 +88,8 @@ def test_a_script_or_font_may_be_asked_for_conditionally(destination: str) -> No
         (ANY, sent("multipart/x-mixed-replace"), Step.REFUSE),
         (ANY, sent("text/html", codings=("gzip",)), Step.WAIT),
         (ANY, sent("text/html", codings=("dcz",)), Step.REFUSE),
+        (ANY, sent("text/html", codings=("gzip", "foo")), Step.REFUSE),
+        (ANY, sent("text/html", codings=("foo",)), Step.WAIT),
         (ANY, sent("text/html", codings=("gzip",) * 4), Step.REFUSE),
         (ANY, sent("text/html", codings=("utf-8",)), Step.WAIT),
         (ANY, sent("image/jpeg", status=404), Step.WAIT),
@@ -179,28 +179,6 @@ def test_a_claim_is_made_by_use_or_by_declaration(
 )
 def test_a_segment_of_streamed_video_is_video(head: bytes) -> None:
     assert media_type_of(head).kind is Kind.VIDEO
-
-
-@pytest.mark.parametrize(
-    ("head", "is_one"),
-    [
-        (b"ID3\x04", True),
-        (b"\xff\xfb\x90", True),
-        (b"\xff\xd8\xff", False),
-        (b"\xff", False),
-        (WAVE, True),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", False),
-        (b"OggS" + bytes(24) + b"\x01vorbis", True),
-        (b"OggS" + bytes(24) + b"\x80theora", False),
-        (b"\x00\x00\x00\x20ftypM4A ", True),
-        (MP4, False),
-        (b"\xff\xfe<\x00h\x00", False),
-    ],
-)
-def test_sound_is_told_from_pictures(head: bytes, is_one: bool) -> None:
-    assert is_sound(head) is is_one
-    if is_one:
-        assert media_type_of(head) is MediaType.OTHER
 
 
 def test_utf_16_with_a_mark_is_text() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import http.client
 import io
 import json
 import zlib
@@ -135,6 +136,85 @@ def test_a_bomb_is_refused_and_the_next_picture_is_served(site: Way) -> None:
 def test_a_coding_that_does_not_hold_is_refused(site: Way) -> None:
     site.routes["/bad"] = Sent(BAD, {"Content-Encoding": "br"})
     assert site.get("/bad")[::2] == (502, b"")
+
+
+INLINE_BAD = b"data:image/jpeg;base64," + base64.b64encode(BAD)
+INLINE_GREY = b"data:image/jpeg;base64," + base64.b64encode(GREY)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "*/*", "unknown/unknown", "application/octet-stream, text/html", "text/html"],
+)
+def test_a_page_is_read_whatever_it_holds_and_is_said_to_be(
+    site: Way, content_type: str
+) -> None:
+    page = b'<!doctype html>\x01<img src="%s">'
+    site.routes["/page"] = Sent(page % INLINE_BAD, {"Content-Type": content_type})
+    assert site.get("/page")[2] == page % INLINE_GREY
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_a_wide_page_is_read_with_a_mark_or_without(site: Way, encoding: str) -> None:
+    page = f"<!doctype html><img src='{INLINE_BAD.decode()}'>".encode(encoding)
+    site.routes["/page"] = Sent(page, {"Content-Type": f"text/html; charset={encoding}"})
+    assert site.get("/page")[2] == page.decode(encoding).replace(
+        INLINE_BAD.decode(), INLINE_GREY.decode()
+    ).encode(encoding).replace(b"\xfe\xff", page[:2] if encoding == "utf-16" else b"")
+
+
+@pytest.mark.parametrize("header", ["x\rContent-Encoding: gzip", "x\x00"])
+def test_an_answer_whose_header_holds_a_break_is_refused(site: Way, header: str) -> None:
+    site.routes["/torn"] = Sent(gzip.compress(BAD), {"X-A": header})
+    assert site.get("/torn")[::2] == (502, b"")
+
+
+def test_a_header_that_carries_a_picture_is_taken_out(site: Way) -> None:
+    sent = {"Refresh": "0;url=" + INLINE_BAD.decode(), "X-D": base64.b64encode(BAD).decode()}
+    site.routes["/carry"] = Sent(b"text", sent | {"X-Long": "word " * 50})
+    _, headers, body = site.get("/carry")
+    assert body == b"text"
+    assert not {"refresh", "x-d"} & set(headers)
+    assert headers["x-long"].strip() == ("word " * 50).strip()
+
+
+def test_an_answer_that_may_have_no_body_and_has_one_is_refused(site: Way) -> None:
+    site.routes["/reset"] = Sent(BAD, status=205)
+    assert site.get("/reset")[::2] == (502, b"")
+
+
+@pytest.mark.parametrize("said", ["audio/mp4", "application/octet-stream"])
+def test_a_picture_or_video_under_the_brand_of_a_sound_is_not_passed(
+    site: Way, said: str
+) -> None:
+    sound = MP4.replace(b"ftypisom", b"ftypM4A ")
+    site.routes["/sound"] = Sent(sound, {"Content-Type": said})
+    assert site.get("/sound", {"Sec-Fetch-Dest": "video"})[2] == b""
+    assert site.get("/sound")[2] == b""
+    assert site.get("/sound", {"Sec-Fetch-Dest": "audio"})[2] == sound
+    avif = bytearray(picture(2, "AVIF"))
+    avif[8:12] = b"M4A "
+    site.proxy.judge.block(bytes(avif))
+    site.routes["/avif"] = Sent(bytes(avif), {"Content-Type": said})
+    assert site.get("/avif")[2] == GREY
+
+
+@pytest.mark.parametrize("kind", ["BMP", "ICO"])
+def test_a_part_of_a_form_is_judged_in_every_format(site: Way, kind: str) -> None:
+    bad = picture(3, kind, (64, 64))
+    site.proxy.judge.block(bad)
+    form = b"--b\r\nContent-Disposition: form-data; name=f\r\n\r\n%s\r\n--b--\r\n"
+    site.routes["/form"] = Sent(form % bad, {"Content-Type": "multipart/form-data; boundary=b"})
+    assert bad not in site.get("/form")[2]
+
+
+def test_an_event_stream_is_watched_whatever_it_holds(site: Way) -> None:
+    pieces = (b"data: \x01\n\n", b"data: %s\n\n" % INLINE_BAD)
+    site.routes["/events"] = Sent(
+        pieces=pieces, headers={"Content-Type": "text/event-stream"}, is_chunked=True
+    )
+    with pytest.raises(http.client.HTTPException):
+        site.get("/events")
 
 
 def test_only_codings_that_can_be_undone_are_asked_for(site: Way) -> None:
