@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from protech.allocator import share_arenas
 from protech.errors import ProtechError
 from protech.guard.certificates import Authority, open_authority
 from protech.guard.consent import Consent
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.pop(name, None)
     parsed = _parser().parse_args(arguments)
     harden_process()
+    share_arenas()
     quiet_libraries()
     try:
         _run(parsed)

@@ -5,8 +5,8 @@ from threading import Lock
 
 from protech.types import Kind, ListRef, Unscannable, Verdict
 
-CACHE_ENTRIES = 8192
-"""About 6 MB of verdicts; a browsing day shows some thousands of distinct images."""
+CACHE_ENTRIES = 4096
+"""About 4 MB of verdicts; a browsing day shows some thousands of distinct images."""
 
 PASSING = frozenset(
     {Unscannable.CRASHED, Unscannable.TIMED_OUT, Unscannable.UNREADABLE, Unscannable.CHANGED}

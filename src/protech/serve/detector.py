@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from protech.allocator import share_arenas
 from protech.errors import ConfigError, ProtechError, TrustError
 from protech.lists.store import open_list
 from protech.salus.engine import Engine
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     options = _parser().parse_args(arguments)
     harden_process()
+    share_arenas()
     quiet_libraries()
     try:
         with (
