@@ -67,6 +67,11 @@ MARKUP = {
     "data-charset": '<img src="@charset">',
     "data-untyped": '<img src="@untyped">',
     "data-percent": '<img src="@percent">',
+    "data-letters": '<img src="@letters">',
+    "data-letters-percent": '<img src="@letters-percent">',
+    "data-tabbed": '<img src="@tabbed">',
+    "data-style-letters": "<div style='background:url(\"@letters-style\") 0/100% 100%'></div>",
+    "data-all-percent": '<img src="@all-percent">',
     "data-svg": '<img src="@nested">',
     "data-svg-text": '<img src="@utf8">',
     "compressed-svg": '<img src="/svgz/@name">',
@@ -177,6 +182,29 @@ def _utf8(picture: Picture) -> str:
     return "data:image/svg+xml;utf8," + html.escape(quote(drawing(picture), safe=" =:/;,'()"))
 
 
+def _letters(picture: Picture) -> str:
+    return "".join(f"&#{ord(letter)};" for letter in data_url(picture))
+
+
+def _letters_percent(picture: Picture) -> str:
+    head, payload = data_url(picture).split(",")
+    return f"{head}," + "".join(f"%{ord(letter):02x}" for letter in payload)
+
+
+def _tabbed(picture: Picture) -> str:
+    payload = data_url(picture).partition(",")[2]
+    return f"da\nta:;ba\nse64,{payload[:2]}\t{payload[2:]}"
+
+
+def _letters_style(picture: Picture) -> str:
+    head, payload = data_url(picture).replace("base64", r"ba\73 e64", 1).split(",")
+    return f"{head}," + "".join(rf"\{ord(letter):x} " for letter in payload)
+
+
+def _all_percent(picture: Picture) -> str:
+    return "data:," + "".join(f"%{byte:02x}" for byte in picture.content)
+
+
 INLINE: dict[str, Callable[[Picture], str]] = {
     "type": lambda picture: picture.media_type,
     "data": data_url,
@@ -187,6 +215,11 @@ INLINE: dict[str, Callable[[Picture], str]] = {
     "charset": lambda picture: data_url(picture).replace(";base64", ";charset=utf-8;base64", 1),
     "untyped": lambda picture: data_url(picture).replace(picture.media_type, "", 1),
     "percent": lambda picture: f"data:{picture.media_type},{quote_from_bytes(picture.content)}",
+    "letters": _letters,
+    "letters-percent": _letters_percent,
+    "letters-style": _letters_style,
+    "tabbed": _tabbed,
+    "all-percent": _all_percent,
     "nested": _nested,
     "page": _page,
     "utf8": _utf8,
