@@ -1,7 +1,9 @@
-"""The standard streams of a command, closed or full as whoever started it left them."""
+"""The standard streams of a process: closed, full, and what may be said on them."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 _STANDARD_ERROR = 2
@@ -21,3 +23,22 @@ def let_go_of_output() -> None:
     """Drop what was not written: Python would complain again when it flushes at the end."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def only_our_words(*, silenced: Iterable[str] = ()) -> None:
+    """Let only our own loggers speak, on stderr; a library's may name hosts or what it decodes.
+
+    ``silenced`` are loggers that would otherwise find handlers of their own.
+    """
+    logging.lastResort = None
+    logging.getLogger().handlers = [logging.NullHandler()]
+    for name in silenced:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
+    own = logging.getLogger("protech")
+    own.propagate = False
+    own.setLevel(logging.INFO)
+    speaker = logging.StreamHandler()
+    speaker.setFormatter(logging.Formatter("protech %(levelname)s %(message)s"))
+    own.handlers = [speaker]

@@ -30,3 +30,22 @@ def test_a_program_outlives_streams_that_are_closed_or_full(line: str) -> None:
     assert ended.returncode == 0
     assert ended.stderr in {"", "a word"}
     assert ended.stdout == ("a word\n" if line in {"", "2>&-", "<&-"} else "")
+
+
+SPEAK = """
+import logging
+from protech.streams import only_our_words
+loud = logging.getLogger("loud")
+loud.addHandler(logging.StreamHandler())
+only_our_words(silenced=["loud"])
+for name in ("loud", "loud.child", "other", "protech.part"):
+    logging.getLogger(name).error("words of %s", name)
+"""
+
+
+def test_only_our_own_loggers_speak() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", SPEAK], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == ""
+    assert said.stderr == "protech ERROR words of protech.part\n"

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import os
 import signal
 import sys
@@ -28,6 +27,7 @@ from protech.guard.targets import Address, ScreenedLoop, Targets
 from protech.guard.upstream import trusted_roots
 from protech.sandbox import harden_process
 from protech.serve.detector_client import DetectorClient
+from protech.streams import only_our_words
 
 KEY_LOGS = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE")
 """Variables that would have the keys of every connection written to a file."""
@@ -49,28 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     harden_process()
     share_arenas()
-    quiet_libraries()
+    only_our_words(silenced=LOUD_LIBRARIES)
     try:
         _run(parsed)
     except ProtechError as error:
         print(f"protech proxy: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return error.exit_code
     return 0
-
-
-def quiet_libraries() -> None:
-    """Silence every logger that names hosts; only our own speak."""
-    logging.lastResort = None
-    for name in LOUD_LIBRARIES:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.CRITICAL + 1)
-        logger.propagate = False
-    own = logging.getLogger("protech")
-    own.propagate = False
-    own.setLevel(logging.INFO)
-    speaker = logging.StreamHandler()
-    speaker.setFormatter(logging.Formatter("protech %(levelname)s %(message)s"))
-    own.handlers = [speaker]
 
 
 def _run(parsed: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from protech.salus.engine import Engine
 from protech.salus.policy import GUARD, MESSAGING, TRIAGE, PolicySettings
 from protech.sandbox import harden_process
 from protech.serve.detector_service import Detector, Judging
+from protech.streams import only_our_words
 from protech.types import Decision
 
 POLICIES = {settings.name: settings for settings in (GUARD, TRIAGE, MESSAGING)}
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     harden_process()
     share_arenas()
-    quiet_libraries()
+    only_our_words()
     try:
         with (
             Engine.open(
@@ -86,18 +86,6 @@ def listening(path: Path) -> Iterator[socket.socket]:
             yield listener
     finally:
         path.unlink(missing_ok=True)
-
-
-def quiet_libraries() -> None:
-    """Let only our own loggers speak, on stderr; a library's may name what it decodes."""
-    logging.lastResort = None
-    own = logging.getLogger("protech")
-    own.propagate = False
-    own.setLevel(logging.INFO)
-    speaker = logging.StreamHandler()
-    speaker.setFormatter(logging.Formatter("protech %(levelname)s %(message)s"))
-    own.handlers = [speaker]
-    logging.getLogger().handlers = [logging.NullHandler()]
 
 
 def _clear(path: Path) -> None:
