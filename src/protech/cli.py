@@ -249,7 +249,9 @@ def _make_list(options: argparse.Namespace) -> int:
 
 
 def _show_list(options: argparse.Namespace) -> int:
-    from protech.lists.formats import header_fields
+    from protech.lists.formats.own import (
+        header_fields,
+    )
     from protech.lists.store import open_list
     from protech.sandbox import harden_process
     from protech.types import MatchKind

@@ -82,7 +82,13 @@ class Limits:
     scored_frames: int = 16
     """Frames of these that the models look at, the first and the last among them."""
     seconds: float = 10.0
-    """Wall time that one item may take in a worker."""
+    """Wall time that one item may take in a worker; a video has ``video_seconds``."""
+    video_frames: int = 36_000
+    """Frames of a video that are hashed; ten hours at one a second."""
+    video_seconds: float = 600.0
+    """Wall time that one video may take in a worker."""
+    video_bytes: int = 64 * 1024 * 1024 * 1024
+    """A video is read piece by piece, so it may be larger than a picture."""
     memory_bytes: int = 3 * 1024 * 1024 * 1024
     """Address space that a worker may grow to beyond what it holds once it is warm."""
 
@@ -154,12 +160,15 @@ class Measured:
     """What a sandboxed worker answers: sizes, hashes and scores, never pixels.
 
     ``width_px`` and ``height_px`` are as displayed (after EXIF orientation), None if not known.
+    ``is_scaled`` says that the hashes are of a picture decoded at a smaller scale, a few bits
+    from those of all its pixels.
     """
 
     unscannable: Unscannable | None = None
     width_px: int | None = None
     height_px: int | None = None
     frames: tuple[Frame, ...] = ()
+    is_scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +203,7 @@ class Findings:
     """All that was measured of one item; enough to decide it again without the media.
 
     ``lists`` are those consulted, ``models`` pairs of task and model id that could have run.
+    ``excepted`` are matches that a signed exception list took away before the decision.
     """
 
     kind: Kind
@@ -203,6 +213,7 @@ class Findings:
     height_px: int | None = None
     frames: tuple[Frame, ...] = ()
     matches: tuple[Match, ...] = ()
+    excepted: tuple[Match, ...] = ()
     is_listed_address: bool = False
     unscannable: Unscannable | None = None
     lists: tuple[ListRef, ...] = ()

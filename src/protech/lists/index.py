@@ -22,7 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protech.errors import ListFormatError
-from protech.lists.formats import WIDTHS, Entry
+from protech.lists.entries import (
+    WIDTHS,
+    Entry,
+)
 from protech.types import Digests, MatchKind, PdqHash
 
 FORMAT_VERSION = 1

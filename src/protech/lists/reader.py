@@ -13,7 +13,15 @@ from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 from protech.errors import ListFormatError, SandboxError
-from protech.lists.formats import BadEntry, Entry, ListHeader, read_entries, read_header
+from protech.lists.entries import (
+    BadEntry,
+    Entry,
+    ListHeader,
+)
+from protech.lists.formats.own import (
+    read_entries,
+    read_header,
+)
 from protech.lists.records import End, Record, RecordError, Refusal, record_bytes, records
 from protech.sandbox import LockState, lock_down
 

@@ -6,39 +6,33 @@ Each is one byte for what it is, four for its length, and its body; all numbers 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import assert_never
 
-from protech.lists.formats import (
+from protech.errors import ListFormatError
+from protech.lists.entries import (
     DIGESTS,
     PDQ_PER_ENTRY,
+    VPDQ_PER_ENTRY,
     WIDTHS,
     BadEntry,
     Entry,
     ListHeader,
-    Use,
 )
+from protech.lists.formats.own import header_line, parse_header
 
-BODY_BYTES = 64 * 1024
-"""The longest body: a label, three digests and ``PDQ_PER_ENTRY`` hashes take 24 KiB."""
+BODY_BYTES = 512 * 1024
+"""The longest body: ``VPDQ_PER_ENTRY`` frames take 256 KiB, all else 25."""
 
 TEXT_BYTES = 0x7FFF
 
-USES = tuple(Use)
-"""A use is the bit of its place here."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 _HEAD = struct.Struct("<BI")
-_HEADER = struct.Struct("<IIBBqq")  # version, count, uses, flags, made and ends in µs
-_ENTRY = struct.Struct("<BH")  # which digests and whether a label, hashes
+_ENTRY = struct.Struct("<BHH")  # which identifiers and whether a label, hashes, frames
 _BAD = struct.Struct("<Q")  # line
 _LENGTH = struct.Struct("<H")
 
-_KNOWN_GOOD, _EXPIRES = 1, 2
-_LABELLED = 1 << len(DIGESTS)
+_SINGLE = (*DIGESTS, "photodna")
+_LABELLED = 1 << len(_SINGLE)
 
 
 class What(IntEnum):
@@ -76,7 +70,7 @@ def record_bytes(record: Record) -> bytes:
     """Return a record as it travels."""
     match record:
         case ListHeader():
-            what, body = What.HEADER, _header_body(record)
+            what, body = What.HEADER, header_line(record)
         case Entry():
             what, body = What.ENTRY, _entry_body(record)
         case BadEntry():
@@ -109,7 +103,7 @@ def records(buffer: bytearray) -> Iterator[Record]:
             body = _Body(bytes(buffer[at + _HEAD.size : end]))
             at = end
             yield body.record(What(what))
-    except (struct.error, ValueError, OverflowError) as wrong:
+    except (struct.error, ValueError, OverflowError, ListFormatError) as wrong:
         raise RecordError from wrong
     finally:
         del buffer[:at]
@@ -125,7 +119,7 @@ class _Body:
     def record(self, what: What) -> Record:
         match what:
             case What.HEADER:
-                record: Record = self._header()
+                record: Record = parse_header(self._rest())
             case What.ENTRY:
                 record = self._entry()
             case What.BAD:
@@ -141,38 +135,30 @@ class _Body:
             raise RecordError
         return record
 
-    def _header(self) -> ListHeader:
-        version, count, uses, flags, created, expires = self._numbers(_HEADER)
-        return ListHeader(
-            name=self._text(),
-            category=self._text(),
-            version=version,
-            uses=frozenset(use for place, use in enumerate(USES) if uses >> place & 1),
-            created_at=_EPOCH + created * _MICROSECOND,
-            expires_at=_EPOCH + expires * _MICROSECOND if flags & _EXPIRES else None,
-            count=count,
-            is_known_good=bool(flags & _KNOWN_GOOD),
-        )
-
     def _entry(self) -> Entry:
-        flags, hashes = self._numbers(_ENTRY)
-        if hashes > PDQ_PER_ENTRY:
+        flags, hashes, frames = self._numbers(_ENTRY)
+        if hashes > PDQ_PER_ENTRY or frames > VPDQ_PER_ENTRY:
             raise RecordError
-        digests = {
+        single = {
             name: self._bytes(WIDTHS[name])
-            for place, name in enumerate(DIGESTS)
+            for place, name in enumerate(_SINGLE)
             if flags >> place & 1
         }
         return Entry(
-            md5=digests.get("md5"),
-            sha1=digests.get("sha1"),
-            sha256=digests.get("sha256"),
+            md5=single.get("md5"),
+            sha1=single.get("sha1"),
+            sha256=single.get("sha256"),
+            photodna=single.get("photodna"),
+            vpdq=tuple(self._bytes(WIDTHS["vpdq"]) for _ in range(frames)),
             pdq=tuple(self._bytes(WIDTHS["pdq"]) for _ in range(hashes)),
             label=self._text() if flags & _LABELLED else None,
         )
 
     def _numbers(self, layout: struct.Struct) -> tuple[int, ...]:
         return layout.unpack(self._bytes(layout.size))
+
+    def _rest(self) -> bytes:
+        return self._bytes(len(self._body) - self._at)
 
     def _text(self) -> str:
         (length,) = self._numbers(_LENGTH)
@@ -186,28 +172,17 @@ class _Body:
         return self._body[start : self._at]
 
 
-def _header_body(header: ListHeader) -> bytes:
-    numbers = _HEADER.pack(
-        header.version,
-        header.count,
-        sum(1 << place for place, use in enumerate(USES) if use in header.uses),
-        _KNOWN_GOOD * header.is_known_good | _EXPIRES * (header.expires_at is not None),
-        (header.created_at - _EPOCH) // _MICROSECOND,
-        ((header.expires_at or _EPOCH) - _EPOCH) // _MICROSECOND,
-    )
-    return numbers + _text(header.name) + _text(header.category)
-
-
 def _entry_body(entry: Entry) -> bytes:
-    digests = (entry.md5, entry.sha1, entry.sha256)
-    flags = sum(1 << place for place, digest in enumerate(digests) if digest is not None)
+    single = tuple(getattr(entry, name) for name in _SINGLE)
+    flags = sum(1 << place for place, one in enumerate(single) if one is not None)
     if entry.label is None:
         label = b""
     else:
         flags |= _LABELLED
         label = _text(entry.label)
-    held = b"".join(digest for digest in digests if digest is not None)
-    return _ENTRY.pack(flags, len(entry.pdq)) + held + b"".join(entry.pdq) + label
+    held = b"".join(one for one in single if one is not None)
+    hashes = b"".join(entry.vpdq) + b"".join(entry.pdq)
+    return _ENTRY.pack(flags, len(entry.pdq), len(entry.vpdq)) + held + hashes + label
 
 
 def _text(text: str) -> bytes:

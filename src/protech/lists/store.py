@@ -19,7 +19,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
-from protech.lists.formats import OWN, BadEntry, Entry, ListHeader, header_fields, parse_header
+from protech.lists.entries import (
+    BadEntry,
+    Category,
+    Entry,
+    ListHeader,
+)
+from protech.lists.formats.own import (
+    header_fields,
+    parse_header,
+)
 from protech.lists.index import MANIFEST, NEW, Hit, Index, build
 from protech.lists.reader import reading
 from protech.settings import Places, private_directory
@@ -88,7 +97,7 @@ class KnownList:
         return [] if self.header.is_known_good else self._matches(self.index.near(hashes))
 
     def _matches(self, hits: Sequence[Hit]) -> list[Match]:
-        is_own = self.header.category == OWN
+        is_own = self.header.category == Category.OWN
         source = self.ref
         return [
             Match(

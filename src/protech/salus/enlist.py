@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from protech.errors import ConfigError, ListFormatError, SourceError
-from protech.lists.formats import (
+from protech.lists.entries import (
     LABEL_CHARACTERS,
-    OWN,
     OWN_USES,
     PDQ_PER_ENTRY,
+    Category,
     Entry,
     ListHeader,
+)
+from protech.lists.formats.own import (
     ListWriter,
 )
 from protech.lists.reader import reading
@@ -77,9 +79,9 @@ def enlist(
             f"{shown(top)} is no directory; name the one that holds the pictures."
         )
     header = ListHeader(
-        name=shown(name or top.resolve().name)[:NAME_CHARACTERS] or OWN,
+        name=shown(name or top.resolve().name)[:NAME_CHARACTERS] or Category.OWN,
         version=_version_at(target) + 1,
-        category=OWN,
+        category=Category.OWN,
         uses=OWN_USES,
         created_at=datetime.now(UTC).replace(microsecond=0),
     )

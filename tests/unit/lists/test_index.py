@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from protech.errors import ListFormatError
 from protech.lists import index as index_module
-from protech.lists.formats import Entry
+from protech.lists.entries import (
+    Entry,
+)
 from protech.lists.index import MANIFEST, NEW, RADIUS_BITS, Hit, Index, build
 from protech.salus.policy import PDQ_RADIUS_BITS
 from protech.types import Digests, MatchKind, PdqHash

@@ -9,11 +9,14 @@ import pytest
 
 from protech.errors import ListFormatError, SandboxError
 from protech.lists import reader
-from protech.lists.formats import BadEntry, Entry
+from protech.lists.entries import (
+    BadEntry,
+    Entry,
+)
 from protech.lists.reader import READER, answer, reading
 from protech.lists.records import End, Refusal, record_bytes, records
 from protech.sandbox import LockState
-from tests.unit.lists.test_formats import HEADER, written
+from tests.unit.lists.formats.test_own import HEADER, written
 
 LOCKED = LockState(has_seccomp=True, landlock_abi=1)
 ENTRY = Entry(label="a", sha256=bytes(32))
@@ -33,7 +36,7 @@ def test_header_and_entries_come_out_of_the_locked_process(tmp_path: Path) -> No
 def test_the_reader_can_open_nothing_once_it_is_locked(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(written(HEADER, []))
     code = (
-        "from protech.lists import formats, reader\n"
+        "from protech.lists import reader\nfrom protech.lists.formats import own as formats\n"
         "def hostile(file):\n"
         "    for attempt in (lambda: open('/etc/passwd'), lambda: __import__('os').fork()):\n"
         "        try: attempt()\n"

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protech.lists.formats import PDQ_PER_ENTRY, BadEntry, Entry
+from protech.lists.entries import (
+    PDQ_PER_ENTRY,
+    BadEntry,
+    Entry,
+)
 from protech.lists.records import (
     BODY_BYTES,
     TEXT_BYTES,
@@ -18,7 +22,7 @@ from protech.lists.records import (
     record_bytes,
     records,
 )
-from tests.unit.lists.test_formats import ENTRIES, HEADERS
+from tests.unit.lists.formats.test_own import ENTRIES, HEADERS
 
 RECORDS = (
     HEADERS

@@ -14,7 +14,16 @@ import pytest
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
 from protech.lists import store
-from protech.lists.formats import OWN, OWN_USES, Entry, ListHeader, ListWriter, Use
+from protech.lists.entries import (
+    OWN_USES,
+    Category,
+    Entry,
+    ListHeader,
+    Use,
+)
+from protech.lists.formats.own import (
+    ListWriter,
+)
 from protech.lists.store import BAD_SHOWN, LOCK, UNUSED_FOR, open_list
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
@@ -24,7 +33,9 @@ ASKED = Digests(md5=bytes(16), sha1=bytes(20), sha256=bytes(32))
 HASH = PdqHash(bits=bytes(31) + b"\1", quality=80)
 
 
-HEADER = ListHeader(name="mine", version=3, category=OWN, uses=OWN_USES, created_at=NOW)
+HEADER = ListHeader(
+    name="mine", version=3, category=Category.OWN, uses=OWN_USES, created_at=NOW
+)
 
 
 def header(**changes: Any) -> ListHeader:
@@ -58,12 +69,12 @@ def test_known_digests_and_hashes_match_with_their_label(tmp_path: Path, cache: 
 
 
 def test_labels_of_lists_that_are_not_own_are_never_given(tmp_path: Path, cache: Path) -> None:
-    known = open_list(write(tmp_path / "l", header(category="A1")), cache=cache)
+    known = open_list(write(tmp_path / "l", header(category=Category.CSAM)), cache=cache)
     assert {match.entry for match in known.exact(ASKED) + known.near([HASH])} == {None}
 
 
 def test_a_harmless_list_matches_digests_and_no_likeness(tmp_path: Path, cache: Path) -> None:
-    known = open_list(write(tmp_path / "l", header(is_known_good=True)), cache=cache)
+    known = open_list(write(tmp_path / "l", header(category=Category.KNOWN_GOOD)), cache=cache)
     assert [match.is_known_good for match in known.exact(ASKED)] == [True] * 3
     assert known.near([HASH]) == []
 

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ListFormatError, ModelError, SourceError, TrustError
-from protech.lists.formats import OWN_USES, Entry, ListHeader, ListWriter, Use
+from protech.lists.entries import (
+    OWN_USES,
+    Category,
+    Entry,
+    ListHeader,
+    Use,
+)
+from protech.lists.formats.own import (
+    ListWriter,
+)
 from protech.salus.digest import digest
 from protech.salus.engine import Engine
 from protech.salus.pdq import pdq
@@ -44,10 +53,9 @@ def write_list(
     header = ListHeader(
         name=path.stem,
         version=1,
-        category="own",
+        category=Category.KNOWN_GOOD if is_known_good else Category.OWN,
         uses=uses,
         created_at=CREATED_AT,
-        is_known_good=is_known_good,
     )
     with path.open("wb") as file:
         writer = ListWriter(file, header)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ConfigError, SourceError
-from protech.lists.formats import Entry
+from protech.lists.entries import (
+    Entry,
+)
 from protech.lists.reader import reading
 from protech.salus.enlist import Enlisted, enlist
 from protech.types import Unscannable

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ConfigError, ListFormatError, TrustError
-from protech.lists.formats import OWN, OWN_USES, Entry, ListHeader, ListWriter, Use
+from protech.lists.entries import (
+    OWN_USES,
+    Category,
+    Entry,
+    ListHeader,
+    Use,
+)
+from protech.lists.formats.own import (
+    ListWriter,
+)
 from protech.salus.enlist import enlist
 from protech.triage.scan import Order, scan
 from protech.triage.show import HEADING
@@ -19,7 +28,9 @@ from tests.make_data import encode, make_photo
 from tests.unit.triage.test_show import Terminal
 
 NOW = datetime.now(UTC)
-HEADER = ListHeader(name="mine", version=1, category=OWN, uses=OWN_USES, created_at=NOW)
+HEADER = ListHeader(
+    name="mine", version=1, category=Category.OWN, uses=OWN_USES, created_at=NOW
+)
 
 
 @pytest.fixture(autouse=True)

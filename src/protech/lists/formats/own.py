@@ -5,84 +5,41 @@ until shown otherwise: ``lists.reader`` runs this reader inside a locked process
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import BinaryIO
 
 from protech.errors import ListFormatError
+from protech.lists.entries import (
+    DIGESTS,
+    LABEL_CHARACTERS,
+    PDQ_PER_ENTRY,
+    VPDQ_PER_ENTRY,
+    WIDTHS,
+    BadEntry,
+    Category,
+    Entry,
+    LegalClass,
+    ListHeader,
+    Use,
+)
 
 FORMAT_VERSION = 1
 
 MAGIC = "protech_list"
 """The header's first key; its value is the format's version."""
 
-OWN = "own"
-"""The category of a list made by ``protech lists make``; only its labels are ever printed."""
+LINE_BYTES = 1024 * 1024
+"""The frames of a video of two hours take 550 KiB, all hashes of an animation 17."""
 
-LINE_BYTES = 64 * 1024
-"""One entry with every hash of an animation takes about 4 KiB."""
-
-PDQ_PER_ENTRY = 256
-LABEL_CHARACTERS = 4096
-"""The longest path of Linux, PATH_MAX."""
-
-WIDTHS = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32}
-"""Bytes of each identifier."""
-
-DIGESTS = ("md5", "sha1", "sha256")
+SINGLE = (*DIGESTS, "photodna")
+"""Identifiers of which an entry has one at most."""
 
 COUNT_DIGITS = 12
 """Room for the count in a header that is written before the entries are counted."""
-
-
-class Use(StrEnum):
-    """What a list may be used for; any other use of it is refused."""
-
-    GUARD = "guard"
-    TRIAGE = "triage"
-    MESSAGING = "messaging"
-    LOCATE = "locate"
-
-
-OWN_USES = frozenset({Use.GUARD, Use.TRIAGE, Use.MESSAGING})
-"""An unsigned list is never used to look at other people's traffic."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListHeader:
-    """What a list says of itself; ``count`` is of its entries, ``others`` keys unknown here."""
-
-    name: str
-    version: int
-    category: str
-    uses: frozenset[Use]
-    created_at: datetime
-    expires_at: datetime | None = None
-    count: int = 0
-    is_known_good: bool = False
-    others: Mapping[str, object] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One item of a list: raw digests, and the PDQ hashes of its frames in all their forms."""
-
-    label: str | None = field(default=None, repr=False)
-    md5: bytes | None = field(default=None, repr=False)
-    sha1: bytes | None = field(default=None, repr=False)
-    sha256: bytes | None = field(default=None, repr=False)
-    pdq: tuple[bytes, ...] = field(default=(), repr=False)
-    others: Mapping[str, object] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadEntry:
-    """A line, counted from 1, that is no entry, and why; it quotes nothing of the line."""
-
-    line: int
-    reason: str
 
 
 class _Bad(Exception):
@@ -146,10 +103,19 @@ def header_fields(header: ListHeader) -> dict[str, object]:
         "uses": sorted(header.uses),
         "created_at": header.created_at.astimezone(UTC).isoformat(),
         "expires_at": header.expires_at and header.expires_at.astimezone(UTC).isoformat(),
-        "known_good": header.is_known_good,
+        "issuer": header.issuer,
+        "legal_basis": header.legal_basis,
+        "legal_class": header.legal_class,
+        "quality_floor": header.quality_floor,
+        "sealed": header.is_sealed,
         **header.others,
         "count": header.count,
     }
+
+
+def header_line(header: ListHeader) -> bytes:
+    """Return a header as it stands in a file."""
+    return _line(header_fields(header))
 
 
 class ListWriter:
@@ -166,12 +132,13 @@ class ListWriter:
     def write(self, entry: Entry) -> None:
         """Append one entry."""
         fields: dict[str, object] = {} if entry.label is None else {"label": entry.label}
-        for name in DIGESTS:
-            digest = getattr(entry, name)
-            if digest is not None:
-                fields[name] = digest.hex()
-        if entry.pdq:
-            fields["pdq"] = [hash_.hex() for hash_ in entry.pdq]
+        for name in SINGLE:
+            identifier = getattr(entry, name)
+            if identifier is not None:
+                fields[name] = identifier.hex()
+        for name, hashes in (("pdq", entry.pdq), ("vpdq", entry.vpdq)):
+            if hashes:
+                fields[name] = [hash_.hex() for hash_ in hashes]
         self._file.write(_line({**fields, **entry.others}))
         self.count += 1
 
@@ -183,9 +150,9 @@ class ListWriter:
         self._file.seek(end)
 
     def _write_header(self) -> None:
-        fields = header_fields(replace(self._header, count=self.count))
         padding = b" " * (COUNT_DIGITS - len(str(self.count)))
-        self._file.write(_line(fields)[:-1] + padding + b"\n")
+        line = header_line(replace(self._header, count=self.count))
+        self._file.write(line[:-1] + padding + b"\n")
 
 
 def _line(fields: Mapping[str, object]) -> bytes:
@@ -215,14 +182,34 @@ def _header(fields: dict[str, object]) -> ListHeader:
     return ListHeader(
         name=_text(fields, "name", longest=200),
         version=_number(fields, "version"),
-        category=_text(fields, "category", longest=100),
+        category=_choice(fields, "category", of=Category),
         uses=_uses(fields),
         created_at=_moment("created_at", fields.pop("created_at", None)),
         expires_at=None if expires_at is None else _moment("expires_at", expires_at),
         count=_number(fields, "count"),
-        is_known_good=_flag(fields, "known_good"),
+        issuer=_optional(fields, "issuer", partial(_text, longest=200)),
+        legal_basis=_optional(fields, "legal_basis", partial(_text, longest=500)),
+        legal_class=_optional(fields, "legal_class", partial(_choice, of=LegalClass)),
+        quality_floor=_optional(fields, "quality_floor", _number),
+        is_sealed=_flag(fields, "sealed"),
         others=fields,
     )
+
+
+def _optional[T](
+    fields: dict[str, object], key: str, read: Callable[[dict[str, object], str], T]
+) -> T | None:
+    if fields.get(key) is None:
+        fields.pop(key, None)
+        return None
+    return read(fields, key)
+
+
+def _choice[T: StrEnum](fields: dict[str, object], key: str, *, of: type[T]) -> T:
+    value = fields.pop(key, None)
+    if not isinstance(value, str) or value not in set(of):
+        raise _Bad(f"'{key}' is none of {', '.join(of)}")
+    return of(value)
 
 
 def _text(fields: dict[str, object], key: str, *, longest: int) -> str:
@@ -271,21 +258,22 @@ def _entry(fields: dict[str, object]) -> Entry:
         raise _Bad(f"'label' is no text of at most {LABEL_CHARACTERS} characters")
     entry = Entry(
         label=label,
-        **{name: _hex(name, fields.pop(name)) for name in DIGESTS if name in fields},
-        pdq=_pdq(fields),
+        **{name: _hex(name, fields.pop(name)) for name in SINGLE if name in fields},
+        pdq=_hashes(fields, "pdq", most=PDQ_PER_ENTRY),
+        vpdq=_hashes(fields, "vpdq", most=VPDQ_PER_ENTRY),
         others=fields,
     )
-    if not (entry.md5 or entry.sha1 or entry.sha256 or entry.pdq):
-        raise _Bad("the entry has none of md5, sha1, sha256 and pdq")
+    if not any((entry.md5, entry.sha1, entry.sha256, entry.pdq, entry.vpdq, entry.photodna)):
+        raise _Bad(f"the entry has none of {', '.join(WIDTHS)}")
     return entry
 
 
-def _pdq(fields: dict[str, object]) -> tuple[bytes, ...]:
-    value = fields.pop("pdq", [])
+def _hashes(fields: dict[str, object], key: str, *, most: int) -> tuple[bytes, ...]:
+    value = fields.pop(key, [])
     hashes = value if isinstance(value, list) else [value]
-    if len(hashes) > PDQ_PER_ENTRY:
-        raise _Bad(f"'pdq' has more than {PDQ_PER_ENTRY} hashes")
-    return tuple(_hex("pdq", one) for one in hashes)
+    if len(hashes) > most:
+        raise _Bad(f"'{key}' has more than {most} hashes")
+    return tuple(_hex(key, one) for one in hashes)
 
 
 def _hex(key: str, value: object) -> bytes:

@@ -10,18 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.errors import ListFormatError
-from protech.lists.formats import (
+from protech.lists.entries import (
     LABEL_CHARACTERS,
-    LINE_BYTES,
-    MAGIC,
-    OWN,
     OWN_USES,
     PDQ_PER_ENTRY,
     BadEntry,
+    Category,
     Entry,
+    LegalClass,
     ListHeader,
-    ListWriter,
     Use,
+)
+from protech.lists.formats.own import (
+    LINE_BYTES,
+    MAGIC,
+    ListWriter,
     header_fields,
     parse_header,
     read_entries,
@@ -29,7 +32,9 @@ from protech.lists.formats import (
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-HEADER = ListHeader(name="mine", version=1, category=OWN, uses=OWN_USES, created_at=NOW)
+HEADER = ListHeader(
+    name="mine", version=1, category=Category.OWN, uses=OWN_USES, created_at=NOW
+)
 
 TEXT = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -37,12 +42,16 @@ HEADERS = st.builds(
     ListHeader,
     name=TEXT,
     version=st.integers(0, 2**32 - 1),
-    category=TEXT,
+    category=st.sampled_from(Category),
     uses=st.frozensets(st.sampled_from(Use), min_size=1),
     created_at=MOMENTS,
     expires_at=st.none() | MOMENTS,
     count=st.integers(0, 2**32 - 1),
-    is_known_good=st.booleans(),
+    issuer=st.none() | TEXT,
+    legal_basis=st.none() | TEXT,
+    legal_class=st.none() | st.sampled_from(LegalClass),
+    quality_floor=st.none() | st.integers(0, 100),
+    is_sealed=st.booleans(),
 )
 
 
@@ -57,6 +66,8 @@ ENTRIES = st.builds(
     sha1=digest(20),
     sha256=st.binary(min_size=32, max_size=32),
     pdq=st.lists(st.binary(min_size=32, max_size=32), max_size=3).map(tuple),
+    vpdq=st.lists(st.binary(min_size=32, max_size=32), max_size=3).map(tuple),
+    photodna=digest(144),
     others=st.dictionaries(st.just("series"), st.integers() | st.text(max_size=5)),
 )
 
@@ -85,10 +96,10 @@ def test_a_header_is_its_own_json(header: ListHeader) -> None:
 
 
 def test_keys_that_are_unknown_are_kept() -> None:
-    line = json.dumps({**header_fields(HEADER), "issuer": {"a": [1]}}).encode() + b"\n"
+    line = json.dumps({**header_fields(HEADER), "motto": {"a": [1]}}).encode() + b"\n"
     file = io.BytesIO(line + b'{"md5":"' + b"0" * 32 + b'","series":"x"}\n')
     header, (entry,) = read_header(file), list(read_entries(file))
-    assert header.others == {"issuer": {"a": [1]}}
+    assert header.others == {"motto": {"a": [1]}}
     assert isinstance(entry, Entry)
     again = io.BytesIO(written(header, [entry]))
     assert read_header(again).others == header.others
@@ -115,7 +126,7 @@ def test_whatever_a_file_holds_only_our_error_comes_out(content: bytes) -> None:
         ({"version": True}, "'version' is no whole number"),
         ({"version": -1}, "'version' is no whole number"),
         ({"count": 1 << 32}, "'count' is no whole number"),
-        ({"category": 1}, "'category' is no text"),
+        ({"category": "weather"}, "'category' is none of own, csam, known_good"),
         ({"uses": []}, "'uses' is no list"),
         ({"uses": ["spying"]}, "'uses' is no list"),
         ({"uses": [["guard"]]}, "'uses' is no list"),
@@ -123,7 +134,7 @@ def test_whatever_a_file_holds_only_our_error_comes_out(content: bytes) -> None:
         ({"created_at": "2026-01-01"}, "'created_at' is no date"),
         ({"created_at": "0001-01-01T00:00+14:00"}, "'created_at' is no date"),
         ({"expires_at": "soon"}, "'expires_at' is no date"),
-        ({"known_good": "no"}, "'known_good' is neither"),
+        ({"sealed": "no"}, "'sealed' is neither"),
     ],
 )
 def test_a_bad_header_is_refused_with_its_reason(change: dict[str, Any], message: str) -> None:
@@ -150,7 +161,7 @@ def test_a_bad_header_is_refused_with_its_reason(change: dict[str, Any], message
         (b'{"sha256": "' + b"0" * 66 + b'"}', "'sha256' is not 64 hex digits"),
         (b'{"pdq": [null]}', "'pdq' is not 64 hex digits"),
         (b'{"pdq": [' + b"1," * PDQ_PER_ENTRY + b"1]}", "more than 256 hashes"),
-        (b"x" * (LINE_BYTES * 2 + 5), "longer than 65536 bytes"),
+        (b"x" * (LINE_BYTES * 2 + 5), "longer than 1048576 bytes"),
     ],
 )
 def test_a_bad_entry_is_named_and_the_next_is_kept(line: bytes, reason: str) -> None:
