@@ -1,7 +1,6 @@
 """The command line: its grammar, and what each kind of end looks like."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from protech import cli, doctor
-from protech.cli import BROKEN_PIPE, INTERRUPTED, MOST_WORKERS, main
+from protech.cli import BROKEN_PIPE, INTERRUPTED, main
 from protech.errors import ListFormatError
-from tests.make_data import encode, make_photo
+from tests.as_process import run
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, end: Callable[[], int]) -> int:
@@ -140,68 +139,7 @@ def test_without_its_packages_the_guard_says_what_to_install(
     assert "pip install 'protech[guard]'" in capsys.readouterr().err
 
 
-def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as a process: it hardens itself, which the tests' own must not."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        [sys.executable, "-m", "protech.cli", *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-
-
-def test_a_list_is_made_and_shown(tmp_path: Path) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "a.png").write_bytes(encode(make_photo(1), "PNG"))
-    (mine / "bad\n.jpg").write_bytes(b"\xff\xd8\xff")
-    out = tmp_path / "mine.list"
-    made = run("lists", "make", mine, "--out", out, folder=tmp_path)
-    assert (made.returncode, made.stdout) == (0, f"{out}: mine 1, 1 entries\n")
-    assert "left out: corrupt: " in made.stderr
-    assert "bad\ufffd.jpg\n" in made.stderr
-    assert "left out: 1 that cannot be judged, 0 that are no pictures\n" in made.stderr
-    again = run("lists", "make", mine, "--out", out, "--json", folder=tmp_path)
-    assert json.loads(again.stdout) == {
-        "v": 1, "name": "mine", "version": 2, "entries": 1, "skipped": 1, "others": 0
-    }  # fmt: skip
-    shown = run("lists", "show", out, folder=tmp_path)
-    assert "uses           guard, messaging, triage\n" in shown.stdout
-    assert "identifiers    sha256 1, sha1 1, md5 1, pdq 1\n" in shown.stdout
-    assert "a.png" not in shown.stdout
-    fields = json.loads(run("lists", "show", out, "--json", folder=tmp_path).stdout)
-    assert (fields["name"], fields["version"], fields["bad"]) == ("mine", 2, 0)
-
-
-def test_bad_lines_are_shown_with_their_reason(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    out = tmp_path / "mine.list"
-    run("lists", "make", tmp_path / "mine", "--out", out, folder=tmp_path)
-    text = out.read_text()
-    out.write_text(text.replace('"count":0', '"count":1') + "bad\n")
-    shown = run("lists", "show", out, folder=tmp_path)
-    assert "line 2         the line is no JSON object in UTF-8\n" in shown.stdout
-
-
 def test_the_doctor_answers_in_json(tmp_path: Path) -> None:
     told = run("doctor", "--json", folder=tmp_path)
     assert json.loads(told.stdout)["v"] == 1
     assert told.returncode in {0, 2}
-
-
-@pytest.mark.parametrize("number", [1, MOST_WORKERS])
-def test_a_number_of_workers_is_taken(number: int) -> None:
-    given = ["scan", "a", "--workers", str(number)]
-    assert cli.parser(given).parse_args(given).workers == number
-
-
-@pytest.mark.parametrize("number", ["0", "-1", "x", str(MOST_WORKERS + 1)])
-def test_any_other_number_of_workers_is_refused_in_words(
-    number: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as refused:
-        main(["scan", "a", "--workers", number])
-    assert refused.value.code == 2
-    assert f"give a number from 1 to {MOST_WORKERS}" in capsys.readouterr().err

@@ -1,14 +1,14 @@
 """The ``protech`` command: reads the command line, calls the part, says what went wrong."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 from protech import __version__
+from protech.cli.grammar import Commands, new_command, workers
+from protech.cli.lists import add_lists
 from protech.errors import ConfigError, ProtechError
 from protech.salus.walk import shown
 from protech.streams import let_go_of_output, open_streams
@@ -18,9 +18,6 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 """128 + SIGPIPE."""
 
-MOST_WORKERS = 256
-"""Each is a process of some 60 MB, and all are started at once."""
-
 SCAN_EXAMPLE = """examples:
   protech scan ~/Pictures --list mine.list         a line for each file
   protech scan /media/usb --jsonl rows.jsonl       the same as JSON, in a file
@@ -28,15 +25,9 @@ SCAN_EXAMPLE = """examples:
 
 exit codes: 0 nothing blocked, 1 something blocked, 2 and up an error (docs/rows.md).
 """
-LISTS_EXAMPLE = """examples:
-  protech lists make ~/Pictures/mine --out mine.list     a list of your own pictures
-  protech lists show mine.list                           what a list says of itself
-"""
 DOCTOR_EXAMPLE = """example:
   protech doctor           what works on this machine, and what to do about the rest
 """
-
-type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - no other name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +77,7 @@ def parser(given: Sequence[str]) -> argparse.ArgumentParser:
     else:
         commands.add_parser("guard", help="hide what must not be seen, before it is displayed")
     _add_scan(commands)
-    _add_lists(commands)
+    add_lists(commands)
     _add_doctor(commands)
     return top
 
@@ -105,18 +96,8 @@ def _add_guard(commands: Commands) -> None:
     add_command(commands)
 
 
-def _add_command(commands: Commands, name: str, **texts: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=texts["help"],
-        description=texts.get("description"),
-        epilog=texts["epilog"],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def _add_scan(commands: Commands) -> None:
-    scan = _add_command(
+    scan = new_command(
         commands,
         "scan",
         help="judge files and folders",
@@ -143,43 +124,13 @@ def _add_scan(commands: Commands) -> None:
     scan.add_argument(
         "--models", type=Path, metavar="DIR", help="models of a directory, not the package's"
     )
-    scan.add_argument("--workers", type=_workers, metavar="N", help="items judged at once")
+    scan.add_argument("--workers", type=workers, metavar="N", help="items judged at once")
     scan.add_argument("--fast", action="store_true", help="known lists alone, no classifier")
     scan.set_defaults(run=_scan)
 
 
-def _add_lists(commands: Commands) -> None:
-    lists = _add_command(
-        commands, "lists", help="make and look at known lists", epilog=LISTS_EXAMPLE
-    )
-    actions = lists.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = _add_command(
-        actions,
-        "make",
-        help="make a list of your own pictures",
-        description="Hash every picture below DIR into a list of your own; it is unsigned.",
-        epilog=LISTS_EXAMPLE,
-    )
-    make.add_argument("directory", type=Path, metavar="DIR")
-    make.add_argument("--out", type=Path, required=True, metavar="LIST")
-    make.add_argument("--name", help="what verdicts call it (default: the directory's name)")
-    make.add_argument("--workers", type=_workers, metavar="N", help="pictures at once")
-    make.add_argument("--json", action="store_true", help="print the result as JSON")
-    make.set_defaults(run=_make_list)
-    show = _add_command(
-        actions,
-        "show",
-        help="what a list says of itself",
-        description="Print name, version, uses and counts of a list; never its entries.",
-        epilog=LISTS_EXAMPLE,
-    )
-    show.add_argument("list", type=Path, metavar="LIST")
-    show.add_argument("--json", action="store_true", help="print it as JSON")
-    show.set_defaults(run=_show_list)
-
-
 def _add_doctor(commands: Commands) -> None:
-    doctor = _add_command(
+    doctor = new_command(
         commands,
         "doctor",
         help="what works on this machine",
@@ -188,13 +139,6 @@ def _add_doctor(commands: Commands) -> None:
     )
     doctor.add_argument("--json", action="store_true", help="print it as JSON")
     doctor.set_defaults(run=_doctor)
-
-
-def _workers(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if not 1 <= number <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"give a number from 1 to {MOST_WORKERS}")
-    return number
 
 
 def _scan(options: argparse.Namespace) -> int:
@@ -213,79 +157,7 @@ def _scan(options: argparse.Namespace) -> int:
     return scan(order, out=sys.stdout, err=sys.stderr)
 
 
-def _make_list(options: argparse.Namespace) -> int:
-    from protech.salus.enlist import enlist
-    from protech.sandbox import harden_process
-    from protech.triage.show import Progress
-
-    harden_process()
-    progress = Progress(sys.stderr)
-
-    def left_out(path: Path, why: str) -> None:
-        progress.clear()
-        sys.stderr.write(f"left out: {why}: {shown(path)}\n")
-
-    made = enlist(
-        options.directory,
-        options.out,
-        name=options.name,
-        workers=options.workers,
-        on_skip=left_out,
-        on_item=lambda count: progress.show(f"{count:,} files"),
-    )
-    progress.clear()
-    if options.json:
-        print(json.dumps({"v": 1, **asdict(made)}))
-    else:
-        print(f"{shown(options.out)}: {made.name} {made.version}, {made.entries:,} entries")
-    if not made.entries:
-        sys.stderr.write("protech: no picture was found, so this list matches nothing.\n")
-    if made.skipped or made.others:
-        sys.stderr.write(
-            f"left out: {made.skipped:,} that cannot be judged, {made.others:,} that are no"
-            " pictures\n"
-        )
-    return 0
-
-
-def _show_list(options: argparse.Namespace) -> int:
-    from protech.lists.formats.own import (
-        header_fields,
-    )
-    from protech.lists.store import open_list
-    from protech.sandbox import harden_process
-    from protech.types import MatchKind
-
-    harden_process()
-    known = open_list(options.list)
-    kinds = (MatchKind.SHA256, MatchKind.SHA1, MatchKind.MD5, MatchKind.PDQ)
-    fields = {
-        **header_fields(known.header),
-        "stale": known.ref.stale,
-        "bad": known.reading.bad,
-        "identifiers": {kind.value: known.index.count(kind) for kind in kinds},
-    }
-    if options.json:
-        print(json.dumps({"v": 1, **fields}))
-        return 0
-    for name, value in fields.items():
-        print(f"{name:<14} {_text(value)}")
-    for bad in known.reading.first_bad:
-        print(f"line {bad.line:<9} {bad.reason}")
-    return 0
-
-
-def _text(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {count}" for name, count in value.items())
-    return ", ".join(value) if isinstance(value, list) else json.dumps(value).strip('"')
-
-
 def _doctor(options: argparse.Namespace) -> int:
     from protech.doctor import examine
 
     return examine(is_json=options.json, out=sys.stdout)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
