@@ -26,15 +26,28 @@ PDQ_RADIUS_BITS = 31
 PDQ_QUALITY_FLOOR = 50
 """Below this quality a PDQ hash says too little to match. Source: the same, section 3."""
 
+VPDQ_QUERY_PERCENT = 80.0
+VPDQ_KNOWN_PERCENT = 0.0
+"""How much of a video, and of the known one, must be alike.
+
+Source: ThreatExchange, threatexchange/extensions/vpdq/vpdq_util.py. A short piece of a known
+video meets them; a long video that holds a known one whole needs a lower first percentage.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
-    """What an application or its user chooses; the rest of the table is fixed."""
+    """What an application or its user chooses; the rest of the table is fixed.
+
+    The percentages are of a video's distinct frames of quality 50 and more.
+    """
 
     name: str
     unsure: Decision
     unscannable: Decision
     is_adult_filter_on: bool = False
+    vpdq_query_percent: float = VPDQ_QUERY_PERCENT
+    vpdq_known_percent: float = VPDQ_KNOWN_PERCENT
 
 
 GUARD = PolicySettings(name="guard", unsure=Decision.BLOCK, unscannable=Decision.BLOCK)
@@ -72,6 +85,9 @@ class Policy:
             )
             if chosen is not usual
         ]
+        percent = (settings.vpdq_query_percent, settings.vpdq_known_percent)
+        if percent != (VPDQ_QUERY_PERCENT, VPDQ_KNOWN_PERCENT):
+            choices.append(f"+vpdq={percent[0]:g}/{percent[1]:g}")
         adult = "+adult_filter" if settings.is_adult_filter_on else ""
         return f"{settings.name}-{POLICY_VERSION}/{point}{''.join(choices)}{adult}"
 
@@ -88,7 +104,7 @@ class Policy:
         listed = [match for match in findings.matches if not match.is_known_good]
         if has_exact_match(listed):
             yield 1, Decision.BLOCK, Reason.KNOWN
-        if any(_resembles(match) for match in listed):
+        if any(self._resembles(match) for match in listed):
             yield 2, Decision.BLOCK, Reason.RESEMBLES
         for frame in findings.frames:
             if frame.scores is not None:
@@ -113,6 +129,27 @@ class Policy:
         if not scores.persons or adults < len(scores.persons):
             yield 5, self.settings.unsure, Reason.UNSURE
 
+    def _resembles(self, match: Match) -> bool:
+        match match.kind:
+            case MatchKind.MD5 | MatchKind.SHA1:
+                return True
+            case MatchKind.PDQ:
+                return (
+                    match.distance_bits is not None
+                    and match.distance_bits <= PDQ_RADIUS_BITS
+                    and match.quality is not None
+                    and match.quality >= PDQ_QUALITY_FLOOR
+                )
+            case MatchKind.VPDQ:
+                return (
+                    match.query_percent is not None
+                    and match.query_percent >= self.settings.vpdq_query_percent
+                    and match.known_percent is not None
+                    and match.known_percent >= self.settings.vpdq_known_percent
+                )
+            case _:
+                return False
+
 
 def has_exact_match(matches: Iterable[Match]) -> bool:
     """Return whether some list holds the SHA-256, or MD5 and SHA-1 together (row 1)."""
@@ -123,18 +160,3 @@ def has_exact_match(matches: Iterable[Match]) -> bool:
         MatchKind.SHA256 in kinds or {MatchKind.MD5, MatchKind.SHA1} <= kinds
         for kinds in by_list.values()
     )
-
-
-def _resembles(match: Match) -> bool:
-    match match.kind:
-        case MatchKind.MD5 | MatchKind.SHA1 | MatchKind.VPDQ:
-            return True
-        case MatchKind.PDQ:
-            return (
-                match.distance_bits is not None
-                and match.distance_bits <= PDQ_RADIUS_BITS
-                and match.quality is not None
-                and match.quality >= PDQ_QUALITY_FLOOR
-            )
-        case _:
-            return False

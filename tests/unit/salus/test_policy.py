@@ -44,6 +44,15 @@ def pdq_match(distance_bits: int, quality: int) -> Match:
     return Match(source=OWN, kind=MatchKind.PDQ, distance_bits=distance_bits, quality=quality)
 
 
+def vpdq_match(query_percent: float, known_percent: float) -> Match:
+    return Match(
+        source=OWN,
+        kind=MatchKind.VPDQ,
+        query_percent=query_percent,
+        known_percent=known_percent,
+    )
+
+
 @pytest.mark.parametrize(
     ("findings", "rule", "decision", "reason"),
     [
@@ -71,7 +80,9 @@ def pdq_match(distance_bits: int, quality: int) -> Match:
             "resembles",
         ),
         (image(matches=(Match(source=OWN, kind=MatchKind.SHA1),)), 2, "block", "resembles"),
-        (image(matches=(Match(source=OWN, kind=MatchKind.VPDQ),)), 2, "block", "resembles"),
+        (image(matches=(vpdq_match(80, 0),)), 2, "block", "resembles"),
+        (image(matches=(vpdq_match(79.9, 100),)), 8, "allow", "none"),
+        (image(matches=(Match(source=OWN, kind=MatchKind.VPDQ),)), 8, "allow", "none"),
         (image(matches=(pdq_match(31, 50),)), 2, "block", "resembles"),
         (image(matches=(pdq_match(32, 100),)), 8, "allow", "none"),
         (image(matches=(pdq_match(0, 49),)), 8, "allow", "none"),
@@ -147,6 +158,8 @@ matches = st.builds(
     kind=st.sampled_from(MatchKind),
     distance_bits=st.none() | st.integers(0, 256),
     quality=st.none() | st.integers(0, 100),
+    query_percent=st.none() | st.floats(0, 100),
+    known_percent=st.none() | st.floats(0, 100),
     is_known_good=st.booleans(),
 )
 scores = st.builds(
@@ -210,3 +223,12 @@ def test_unscannable_is_never_silently_allowed(
     verdict = policy.decide(replace(findings, unscannable=why))
     assert verdict.decision.severity >= policy.settings.unscannable.severity
     assert verdict.decision is not Decision.ALLOW
+
+
+def test_an_operator_may_ask_for_other_percentages_and_the_version_says_so() -> None:
+    settings = replace(GUARD, vpdq_query_percent=10, vpdq_known_percent=90)
+    chosen = Policy(settings=settings)
+    within, without = vpdq_match(10, 90), vpdq_match(10, 89)
+    assert chosen.decide(image(matches=(within,))).reason is Reason.RESEMBLES
+    assert chosen.decide(image(matches=(without,))).reason is Reason.NONE
+    assert chosen.version.endswith("+vpdq=10/90")
