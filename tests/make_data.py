@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from protech.guard.paint import Palette, paint
+from protech.guard.demo.paint import Palette, paint
 from protech.salus.frames import Pixels
 
 PaletteName = Literal["warm", "cool"]

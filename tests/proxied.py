@@ -31,10 +31,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from PIL import Image
 
-from protech.guard.certificates import Authority, open_authority
-from protech.guard.screen import Screen
-from protech.guard.serving import serve
-from protech.guard.targets import ScreenedLoop, Targets
+from protech.guard.proxy.certificates import Authority, open_authority
+from protech.guard.proxy.screen import Screen
+from protech.guard.proxy.serving import serve
+from protech.guard.proxy.targets import ScreenedLoop, Targets
 from protech.serve.detector_client import DetectorUnavailable
 from protech.types import Decision, Kind, Reason
 

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from playwright.sync_api import Browser, Playwright
 
-from protech.guard.certificates import CERTIFICATE_FILE
+from protech.guard.proxy.certificates import CERTIFICATE_FILE
 from tests.bench.h2_client import Fetched, H2Client
 from tests.bench.passing_proxy import CERTIFICATE
 from tests.e2e.guard_processes import (

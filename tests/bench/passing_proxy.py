@@ -13,7 +13,7 @@ from pathlib import Path
 from mitmproxy import addons, options
 from mitmproxy.master import Master
 
-from protech.guard.targets import ScreenedLoop, Targets
+from protech.guard.proxy.targets import ScreenedLoop, Targets
 
 CERTIFICATE = "mitmproxy-ca-cert.pem"
 

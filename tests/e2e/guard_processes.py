@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protech.guard.certificates import CERTIFICATE_FILE
+from protech.guard.proxy.certificates import CERTIFICATE_FILE
 from protech.serve.detector_client import DetectorClient, DetectorUnavailable
 from tests.e2e.matrix.processes import Origin, launched, started
 

@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 from protech.guard import consent
-from protech.guard.demo_certificate import site_pair
-from protech.guard.demo_look import Way, look_as_client
-from protech.guard.demo_pictures import Photo, evening_pixels, has_detail
-from protech.guard.demo_site import HOST, listed_files, photos, served
+from protech.guard.demo.certificate import site_pair
+from protech.guard.demo.look import Way, look_as_client
+from protech.guard.demo.pictures import Photo, evening_pixels, has_detail
+from protech.guard.demo.site import HOST, listed_files, photos, served
 from protech.guard.plan import Plan, Rooms
 from protech.guard.record import Record
 from protech.guard.session import supervised, with_ports

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from protech.guard.demo_pictures import evening_pixels, has_detail, screenshot
-from protech.guard.demo_site import page_height_px, photos, regions
+from protech.guard.demo.pictures import evening_pixels, has_detail, screenshot
+from protech.guard.demo.site import page_height_px, photos, regions
 
 PROTECH = Path(sys.executable).with_name("protech")
 DEMO_S = 240

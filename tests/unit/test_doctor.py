@@ -11,7 +11,7 @@ import pytest
 from protech import RELEASED, doctor
 from protech.doctor import NOT_USABLE, SAMPLES, State, all_checks, examine
 from protech.errors import ModelError, SandboxError
-from protech.guard import demo_look
+from protech.guard.demo import look as demo_look
 from protech.salus.engine import Engine
 from protech.sandbox import LockState
 from protech.settings import private_directory

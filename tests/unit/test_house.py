@@ -22,7 +22,7 @@ STAND_ALONE = {"evidence/verify.py": 600}
 
 FUNCTION_LINES = 40
 
-PROCESS_BOUNDARIES = {"guard/screen.py", "serve/detector_service.py"}
+PROCESS_BOUNDARIES = {"guard/proxy/screen.py", "serve/detector_service.py"}
 """Where an item's fault, whatever it is, is logged and the item held: one an application."""
 
 PURE = ("policy", "trust", "gate", "authority", "merkle")

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             print("The guard protects again.")
             return 0
         case _ if options.demo:
-            from protech.guard.demo import demo
+            from protech.guard.demo.comparison import demo
 
             plan = plan_of(options, rooms)
             if options.listen is None:

@@ -28,8 +28,8 @@ First bytes (``at_head``), first row that applies:
     otherwise: archives, fonts, programs, documents                     STREAM
 
 A held body that grows too long (``at_overflow``): JUDGE becomes HIDE, REWRITE and HOLD become
-STREAM. A stream is cut at the first sign of a picture in it (``guard.stream``). HIDE is what a
-video gets until video is judged; HOLD keeps a body to cut the range out of it.
+STREAM. A stream is cut at the first sign of a picture in it (``guard.proxy.stream``). HIDE is
+what a video gets until video is judged; HOLD keeps a body to cut the range out of it.
 
 Requests (``dropped_headers``): ranges and validators never reach the server unless the browser
 says that the bytes are not for painting, for a 206 would be a part that cannot be judged, and a

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from protech.guard.paint import Palette, paint
+from protech.guard.demo.paint import Palette, paint
 
 Pixels = NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""The demo: one page without the guard and with it, on a photo site of its own."""
