@@ -27,7 +27,7 @@ ROUNDS = 9
 LOADS = 5
 PAGE_PICTURES = 50
 SLOW_MS = 20.0
-SOAK, SOAK_WARM_UP = 10_000, 2_000
+SOAK, SOAK_WARM_UP, SOAKS = 10_000, 2_000, 3
 HIDDEN = ("listed", "classified", "unsure", "unjudged")
 
 
@@ -93,18 +93,18 @@ def _page(metric: str, *, slow_ms: float | None) -> Row:
 
 
 def _memory_growth() -> Row:
-    """Of all of the guard's processes, over fresh pictures with the real models."""
-    growth = []
-    with stage() as here:
-        for way in (here.ours, here.theirs):
-            way.fetch(here.fresh_paths(SOAK_WARM_UP, mark="warm"), at_once=6)
-            before = way.resident_mb()
-            for part in range(SOAK // PICTURES):
-                way.fetch(here.fresh_paths(PICTURES, mark=f"soak{part}"), at_once=6)
-            growth.append(way.resident_mb() - before)
-    return row(
-        "guard", "memory_growth_10k", unit="MB", ours=growth[:1], theirs=growth[1:], peer=PEER
-    )
+    """Of the processes that last, over fresh pictures with the real models; whole runs."""
+    growth: tuple[list[float], list[float]] = ([], [])
+    for _ in range(SOAKS):
+        with stage() as here:
+            for way, grown in zip((here.ours, here.theirs), growth, strict=True):
+                way.fetch(here.fresh_paths(SOAK_WARM_UP, mark="warm"), at_once=6)
+                before = way.lasting_mb()
+                for part in range(SOAK // PICTURES):
+                    way.fetch(here.fresh_paths(PICTURES, mark=f"soak{part}"), at_once=6)
+                grown.append(way.lasting_mb() - before)
+    ours, theirs = growth
+    return row("guard", "memory_growth_10k", unit="MB", ours=ours, theirs=theirs, peer=PEER)
 
 
 @contextmanager

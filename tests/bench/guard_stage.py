@@ -33,6 +33,10 @@ WIDTH_PX, HEIGHT_PX, QUALITY = 960, 720, 87
 HOST = "site.example"
 
 
+WORKER = "protech.salus.worker"
+"""The module that a worker runs, as its command line names it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """A proxy to go through: its port, the authority to trust, and its processes."""
@@ -66,13 +70,19 @@ class Way:
         began = time.perf_counter()
         return len(self.fetch(paths, at_once=at_once)) / (time.perf_counter() - began)
 
-    def resident_mb(self) -> float:
-        """Return the resident memory of all processes, their children among them."""
+    def lasting_mb(self) -> float:
+        """Return the resident memory of all processes that last as long as the guard does.
+
+        Workers are left out: each is replaced after some items, so its memory goes up and down
+        with its age and says nothing of growth.
+        """
         total = 0
         for number in self.processes:
             process = psutil.Process(number)
             for one in (process, *process.children(recursive=True)):
-                total += one.memory_info().rss
+                with contextlib.suppress(psutil.NoSuchProcess):  # replaced since
+                    if WORKER not in one.cmdline():
+                        total += one.memory_info().rss
         return total / 2**20
 
 
