@@ -20,8 +20,7 @@ from protech.lists.trust import LARGEST_LIST_BYTES, ListTarget, TargetKind
 from protech.merkle import Tree, leaf_hash
 
 LOG_BYTES = 64 * 1024 * 1024
-"""A quarter of a million versions."""
-
+LEAVES = 250_000
 LEAF_BYTES = 1024
 
 ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -107,13 +106,14 @@ def lines(content: bytes) -> list[bytes]:
     Raises:
         TrustError: It, or a line of it, is larger than it may be.
     """
-    found = content.split(b"\n")[:-1]
-    if len(content) > LOG_BYTES or max(map(len, found), default=0) > LEAF_BYTES:
-        raise TrustError(
-            f"The log is larger than {LOG_BYTES} bytes, or a leaf of it than {LEAF_BYTES}; tell"
-            " the repository's operator."
-        )
-    return found
+    if len(content) <= LOG_BYTES and content.count(b"\n") <= LEAVES:
+        found = content.split(b"\n")[:-1]
+        if max(map(len, found), default=0) <= LEAF_BYTES:
+            return found
+    raise TrustError(
+        f"The log is larger than {LOG_BYTES} bytes or {LEAVES} leaves, or a leaf of it than"
+        f" {LEAF_BYTES} bytes; tell the repository's operator."
+    )
 
 
 def checked(

@@ -21,6 +21,9 @@ from protech.lists.log import (
     require,
     verified,
 )
+from protech.lists.log import (
+    LEAVES as MOST_LEAVES,
+)
 from protech.lists.root import RootExtension, Witness
 from protech.lists.trust import ListTarget, TargetKind
 from protech.merkle import leaf_hash, root
@@ -187,7 +190,13 @@ def test_a_line_without_its_end_is_left_out() -> None:
 
 def test_a_log_or_a_leaf_larger_than_allowed_is_refused() -> None:
     assert lines(b"x" * LEAF_BYTES + b"\n") == [b"x" * LEAF_BYTES]
-    for content in (b"x" * (LEAF_BYTES + 1) + b"\n", b"\n" * (LOG_BYTES + 1)):
+    assert len(lines(b"\n" * MOST_LEAVES)) == MOST_LEAVES
+    too_large = (
+        b"x" * (LEAF_BYTES + 1) + b"\n",
+        b"\n" * (MOST_LEAVES + 1),
+        b"x" * (LOG_BYTES + 1),
+    )
+    for content in too_large:
         with pytest.raises(TrustError, match="larger than"):
             lines(content)
 
