@@ -1,8 +1,10 @@
 """Checkpoints: what a log says of itself, signed by it and by witnesses; pure.
 
-A checkpoint counts only when enough witnesses have cosigned it: a log that shows two devices
-two histories would need their help for both. The clock and the check of a signature come from
-the caller. Source: c2sp.org/tlog-checkpoint@v1.0.0, c2sp.org/tlog-cosignature@v1.0.0.
+A checkpoint counts only when more than half of the witnesses have cosigned it: a log that shows
+two devices two histories would need witnesses that cosign both; with a quorum of k of n, 2k - n
+of them at least. The clock and the check of a signature come from the caller.
+
+Source: c2sp.org/tlog-checkpoint@v1.0.0, c2sp.org/tlog-cosignature@v1.0.0.
 """
 
 import base64
@@ -22,6 +24,7 @@ from protech.lists.note import (
     signed_at,
     with_signature,
 )
+from protech.lists.root import is_majority
 from protech.merkle import HASH_BYTES
 
 WHAT = "The log's checkpoint"
@@ -170,7 +173,7 @@ def verify(
         content: The note as the repository serves it.
         log_key: The log that is pinned with the root of trust.
         witnesses: Those that are pinned; each counts once, whatever its names are.
-        quorum: How many of them must have cosigned it.
+        quorum: How many of them must have cosigned it, more than half.
         now: Cosignatures from later than ``CLOCKS_APART`` ahead are not counted.
         verify_signature: ``protech.signing.verify``.
 
@@ -179,7 +182,7 @@ def verify(
     """
     pinned = [witness_key(key.name, key.public) for key in witnesses]
     public = {key.public for key in pinned} - {log_key.public}
-    if not 1 <= quorum <= len(public):
+    if not is_majority(quorum, of=len(public)):
         raise TrustError(
             f"The root of trust asks for {quorum} of {len(public)} witnesses, which cannot be;"
             " its owners must publish another one."

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from protech.errors import TrustError
-from protech.lists.checkpoint import Checkpoint, log_key, verify, witness_key
+from protech.lists.checkpoint import Checkpoint
 from protech.lists.fields import Fields
-from protech.lists.note import VerifySignature
-from protech.lists.root import RootExtension
 from protech.lists.trust import LARGEST_LIST_BYTES, ListTarget, TargetKind
 from protech.merkle import Tree, leaf_hash
+
+ENTRIES = "entries"
+CHECKPOINT = "checkpoint"
+"""The names of its files, below ``log/``."""
 
 LOG_BYTES = 64 * 1024 * 1024
 LEAVES = 250_000
@@ -114,39 +116,6 @@ def lines(content: bytes) -> list[bytes]:
         f"The log is larger than {LOG_BYTES} bytes or {LEAVES} leaves, or a leaf of it than"
         f" {LEAF_BYTES} bytes; tell the repository's operator."
     )
-
-
-def checked(
-    entries: bytes,
-    note: bytes,
-    *,
-    pinned: RootExtension,
-    earlier: Checkpoint | None,
-    now: datetime,
-    verify_signature: VerifySignature,
-) -> tuple[Checkpoint, list[bytes]]:
-    """Return the checkpoint in a note and the leaves in ``entries`` that it vouches for.
-
-    Args:
-        entries: ``log/entries`` as the repository serves it.
-        note: ``log/checkpoint`` as the repository serves it.
-        pinned: The log and its witnesses in the root of trust.
-        earlier: The last checkpoint that held here; None for the first time.
-        now: The time.
-        verify_signature: ``protech.signing.verify``.
-
-    Raises:
-        TrustError: They do not hold; nothing of the repository may be used.
-    """
-    checkpoint = verify(
-        note,
-        log_key=log_key(pinned.log_origin, pinned.log_key),
-        witnesses=[witness_key(witness.name, witness.key) for witness in pinned.witnesses],
-        quorum=pinned.quorum,
-        now=now,
-        verify_signature=verify_signature,
-    )
-    return checkpoint, verified(lines(entries), checkpoint, earlier)
 
 
 def verified(

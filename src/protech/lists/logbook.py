@@ -13,12 +13,17 @@ from pathlib import Path
 
 from protech.errors import ConfigError, TrustError
 from protech.lists.checkpoint import Checkpoint, signed, verify_log
-from protech.lists.log import LOG_BYTES, Leaf, lines, parse_leaf, verified
+from protech.lists.log import (
+    CHECKPOINT,
+    ENTRIES,
+    LOG_BYTES,
+    Leaf,
+    lines,
+    parse_leaf,
+    verified,
+)
 from protech.lists.note import NOTE_BYTES, NoteKey, Sign, VerifySignature
 from protech.merkle import leaf_hash, root
-
-ENTRIES = "entries"
-CHECKPOINT = "checkpoint"
 
 SERVED = 0o644
 """All of it is public; nothing in it tells what a list holds."""

@@ -150,11 +150,16 @@ def check_extension(extension: RootExtension) -> None:
             "The log and its witnesses must have different names and different keys; one that"
             " stands twice would count twice."
         )
-    if not 1 <= extension.quorum <= len(extension.witnesses):
+    if not is_majority(extension.quorum, of=len(extension.witnesses)):
         raise TrustError(
             f"A quorum of {extension.quorum} of {len(extension.witnesses)} witnesses cannot be:"
-            " name at least one witness, and no larger quorum than there are."
+            " it must be more than half of them, or each half could be shown another log."
         )
+
+
+def is_majority(quorum: int, *, of: int) -> bool:
+    """Whether no two quorums of so many witnesses are without a witness in common."""
+    return of < 2 * quorum <= 2 * of
 
 
 def _base64(raw: bytes) -> str:

@@ -80,7 +80,7 @@ def test_what_a_log_signs_is_read_back(checkpoint: Checkpoint) -> None:
     assert verify_log(content, log_key=own, verify_signature=verify_signature) == checkpoint
 
 
-@given(st.sets(st.integers(0, 4)), st.integers(1, 5))
+@given(st.sets(st.integers(0, 4)), st.integers(3, 5))
 def test_a_checkpoint_counts_with_a_quorum_of_witnesses_and_never_with_fewer(
     who: set[int], quorum: int
 ) -> None:
@@ -114,10 +114,10 @@ def test_the_log_is_no_witness_of_itself() -> None:
     itself = witness_key("other.example", LOG.public)
     content = cosign(cosigned_by(0), key=itself, sign=LOG.sign, now=NOW)
     with pytest.raises(TrustError, match="cosigned by 1 of the 2"):
-        verified(content, quorum=2, witnesses=[*WITNESS_KEYS, itself])
+        verified(content, quorum=2, witnesses=[*WITNESS_KEYS[:3], itself])
 
 
-@pytest.mark.parametrize("quorum", [-1, 0, 6])
+@pytest.mark.parametrize("quorum", [-1, 0, 1, 2, 6])
 def test_a_quorum_that_cannot_be_lets_nothing_through(quorum: int) -> None:
     with pytest.raises(TrustError, match="cannot be"):
         verified(cosigned_by(*range(5)), quorum=quorum)
@@ -125,7 +125,7 @@ def test_a_quorum_that_cannot_be_lets_nothing_through(quorum: int) -> None:
 
 def test_a_witness_that_is_not_pinned_counts_for_nothing() -> None:
     with pytest.raises(TrustError, match="cosigned by 0 of the 1"):
-        verified(cosigned_by(3, 4), quorum=1, witnesses=WITNESS_KEYS[:3])
+        verified(cosigned_by(3, 4), quorum=1, witnesses=WITNESS_KEYS[:1])
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_a_witness_that_is_not_pinned_counts_for_nothing() -> None:
 def test_a_cosignature_from_the_future_is_not_counted(ahead: timedelta, counts: bool) -> None:
     content = cosigned_by(0, at=NOW + ahead)
     if counts:
-        assert verified(content, quorum=1) == CHECKPOINT
+        assert verified(content, quorum=1, witnesses=WITNESS_KEYS[:1]) == CHECKPOINT
     else:
         with pytest.raises(TrustError, match="cosigned by 0 of the 1"):
-            verified(content, quorum=1)
+            verified(content, quorum=1, witnesses=WITNESS_KEYS[:1])
 
 
 def test_a_forged_cosignature_spoils_the_checkpoint() -> None:
@@ -212,9 +212,9 @@ def test_what_is_no_checkpoint_is_refused(text: str) -> None:
 def test_extensions_are_kept_and_signed() -> None:
     longer = replace(CHECKPOINT, extensions=("one", "two"))
     content = cosigned_by(0, content=signed(longer, key=LOG_KEY, sign=LOG.sign))
-    assert verified(content, quorum=1) == longer
+    assert verified(content, quorum=1, witnesses=WITNESS_KEYS[:1]) == longer
     with pytest.raises(TrustError, match="does not hold"):
-        verified(content.replace(b"two", b"twO"), quorum=1)
+        verified(content.replace(b"two", b"twO"), quorum=1, witnesses=WITNESS_KEYS[:1])
 
 
 def test_each_kind_of_key_signs_what_it_is_for() -> None:

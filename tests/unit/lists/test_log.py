@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.errors import TrustError
-from protech.lists.checkpoint import Checkpoint, cosign, log_key, signed, witness_key
+from protech.lists.checkpoint import Checkpoint
 from protech.lists.entries import Category, Use
 from protech.lists.log import (
     LEAF_BYTES,
     LOG_BYTES,
     Leaf,
-    checked,
     leaf_of,
     lines,
     parse_leaf,
@@ -24,11 +23,8 @@ from protech.lists.log import (
 from protech.lists.log import (
     LEAVES as MOST_LEAVES,
 )
-from protech.lists.root import RootExtension, Witness
 from protech.lists.trust import ListTarget, TargetKind
 from protech.merkle import leaf_hash, root
-from protech.signing import Key
-from protech.signing import verify as verify_signature
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 ORIGIN = "lists.example/log"
@@ -199,51 +195,3 @@ def test_a_log_or_a_leaf_larger_than_allowed_is_refused() -> None:
     for content in too_large:
         with pytest.raises(TrustError, match="larger than"):
             lines(content)
-
-
-LOG = Key.of_seed(b"l" * 32)
-WITNESSES = [Key.of_seed(bytes([number]) * 32) for number in range(3)]
-PINNED = RootExtension(
-    log_origin=ORIGIN,
-    log_key=LOG.public,
-    witnesses=tuple(
-        Witness(name=f"witness-{number}", key=key.public)
-        for number, key in enumerate(WITNESSES)
-    ),
-    quorum=2,
-)
-
-
-def note_of(data: list[bytes], *witnesses: int) -> bytes:
-    content = signed(checkpoint_of(data), key=log_key(ORIGIN, LOG.public), sign=LOG.sign)
-    for number in witnesses:
-        key = WITNESSES[number]
-        named = witness_key(f"witness-{number}", key.public)
-        content = cosign(content, key=named, sign=key.sign, now=NOW)
-    return content
-
-
-def test_a_device_takes_what_log_and_witnesses_vouch_for() -> None:
-    checkpoint, held = checked(
-        content_of(DATA),
-        note_of(DATA[:7], 0, 2),
-        pinned=PINNED,
-        earlier=checkpoint_of(DATA[:3]),
-        now=NOW,
-        verify_signature=verify_signature,
-    )
-    assert checkpoint == checkpoint_of(DATA[:7])
-    assert held == DATA[:7]
-
-
-@pytest.mark.parametrize("witnesses", [(), (1,)])
-def test_a_device_takes_nothing_that_too_few_witnesses_saw(witnesses: tuple[int, ...]) -> None:
-    with pytest.raises(TrustError, match="of the 2 witnesses"):
-        checked(
-            content_of(DATA),
-            note_of(DATA, *witnesses),
-            pinned=PINNED,
-            earlier=None,
-            now=NOW,
-            verify_signature=verify_signature,
-        )

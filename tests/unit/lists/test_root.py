@@ -42,6 +42,7 @@ def test_what_is_pinned_survives_the_way_through_json() -> None:
         ({"witnesses": ()}, "quorum of 2 of 0"),
         ({"quorum": 3}, "quorum of 3 of 2"),
         ({"quorum": 0}, "quorum of 0"),
+        ({"quorum": 1}, "quorum of 1 of 2 witnesses cannot be: it must be more than half"),
         ({"log_key": b"1" * 32}, "different keys"),
         ({"log_origin": "w1"}, "different names"),
         ({"witnesses": (EXTENSION.witnesses[0],) * 2}, "count twice"),
