@@ -26,6 +26,7 @@ from protech.lists.entries import (
     ListHeader,
     Use,
 )
+from protech.lists.formats.lines import refuse_fetch_keys
 
 FORMAT_VERSION = 1
 
@@ -59,8 +60,9 @@ def parse_header(line: bytes) -> ListHeader:
     """Return the header that stands on ``line``.
 
     Raises:
-        ListFormatError: It is none, or of another version.
+        ListFormatError: It is none, or of another version, or for locate.
     """
+    refuse_fetch_keys(line)
     try:
         fields = _object(line)
         version = fields.pop(MAGIC, None)

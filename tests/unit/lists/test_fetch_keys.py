@@ -1,0 +1,231 @@
+"""The list for locate: its keys hold together, and nothing else reads or exports it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protech.errors import ListFormatError, TrustError
+from protech.lists.entries import BadEntry, Category, ListHeader, Use
+from protech.lists.fetch_keys import (
+    BLOCK_BYTES,
+    LINE_BYTES,
+    MAGIC,
+    PIECES,
+    Ed2kFile,
+    FetchKey,
+    KeyWriter,
+    TorrentFile,
+    TorrentTree,
+    read_header,
+    read_keys,
+    tree_root,
+)
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+HEADER = ListHeader(
+    name="targets",
+    version=4,
+    category=Category.CSAM,
+    uses=frozenset({Use.LOCATE}),
+    created_at=NOW,
+    issuer="An authority",
+)
+
+SHA1 = st.binary(min_size=20, max_size=20)
+SHA256 = st.binary(min_size=32, max_size=32)
+
+
+@st.composite
+def torrents(draw: st.DrawFn) -> TorrentFile:
+    piece = draw(st.integers(1, 1 << 20))
+    first = draw(st.integers(0, 1 << 30))
+    size = draw(st.integers(1, 8 * piece))
+    pieces = (first + size - 1) // piece - first // piece + 1
+    return TorrentFile(
+        info_hash=draw(SHA1),
+        file_index=draw(st.integers(0, 9999)),
+        first_byte=first,
+        size_bytes=size,
+        piece_bytes=piece,
+        pieces=tuple(draw(st.lists(SHA1, min_size=pieces, max_size=pieces))),
+    )
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> TorrentTree:
+    piece = BLOCK_BYTES << draw(st.integers(0, 4))
+    layer = tuple(draw(st.lists(SHA256, min_size=2, max_size=9)))
+    if draw(st.booleans()):
+        return TorrentTree(root=layer[0], size_bytes=piece, piece_bytes=piece)
+    return TorrentTree(
+        root=tree_root(layer, piece_bytes=piece),
+        size_bytes=len(layer) * piece - draw(st.integers(0, piece - 1)),
+        piece_bytes=piece,
+        layer=layer,
+    )
+
+
+ED2K = st.builds(
+    Ed2kFile,
+    md4=st.binary(min_size=16, max_size=16),
+    aich=SHA1,
+    size_bytes=st.integers(0, 1 << 40),
+)
+KEYS: st.SearchStrategy[FetchKey] = torrents() | trees() | ED2K
+ED2K_KEY = Ed2kFile(md4=bytes(16), aich=bytes(20), size_bytes=1)
+
+
+def written(keys: Sequence[FetchKey] = (), header: ListHeader = HEADER) -> bytes:
+    file = io.BytesIO()
+    writer = KeyWriter(file, header)
+    for key in keys:
+        writer.write(key)
+    writer.finish()
+    return file.getvalue()
+
+
+def read(content: bytes) -> tuple[ListHeader, list[FetchKey | BadEntry]]:
+    file = io.BytesIO(content)
+    return read_header(file), list(read_keys(file))
+
+
+@given(keys=st.lists(KEYS, max_size=5))
+def test_what_is_written_is_read(keys: list[FetchKey]) -> None:
+    assert read(written(keys)) == (replace(HEADER, count=len(keys)), keys)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(HEADER, uses=frozenset({Use.LOCATE, Use.TRIAGE})),
+        replace(HEADER, uses=frozenset({Use.TRIAGE})),
+        replace(HEADER, category=Category.OWN),
+        replace(HEADER, category=Category.KNOWN_GOOD),
+    ],
+)
+def test_a_list_of_another_use_or_category_holds_no_fetch_keys(wrong: ListHeader) -> None:
+    with pytest.raises(TrustError, match="one use is locate"):
+        KeyWriter(io.BytesIO(), wrong)
+    fields = json.loads(written().splitlines()[0])
+    fields |= {"uses": sorted(wrong.uses), "category": wrong.category}
+    with pytest.raises(TrustError, match="one use is locate"):
+        read(json.dumps(fields, separators=(",", ":")).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b'{"protech_list":1}\n',
+        b' {"protech_fetch_keys":1}\n',
+        b'{"protech_fetch_keys":2}\n',
+        b'{"protech_fetch_keys":1}\n',
+        b'{"protech_fetch_keys":1\n',
+        b'{"protech_fetch_keys":1,"protech_list":7}\n',
+    ],
+)
+def test_another_header_is_refused(head: bytes) -> None:
+    with pytest.raises(ListFormatError):
+        read(head)
+
+
+def broken(key: FetchKey, **edits: object) -> bytes:
+    head, line, *_ = written([key]).splitlines()
+    return head + b"\n" + json.dumps({**json.loads(line), **edits}).encode() + b"\n"
+
+
+TORRENT = TorrentFile(
+    info_hash=bytes(20),
+    file_index=0,
+    first_byte=10,
+    size_bytes=10,
+    piece_bytes=15,
+    pieces=(bytes(20),) * 2,
+)
+LAYER = (bytes(32),) * 3
+TREE = TorrentTree(
+    root=tree_root(LAYER, piece_bytes=BLOCK_BYTES),
+    size_bytes=3 * BLOCK_BYTES,
+    piece_bytes=BLOCK_BYTES,
+    layer=LAYER,
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "edits", "reason"),
+    [
+        (TORRENT, {"kind": "magnet"}, "'kind' is none of torrent, torrent_v2, ed2k"),
+        (TORRENT, {"info_hash": "00"}, "'info_hash' is not 40 hex digits"),
+        (TORRENT, {"info_hash": "zz" * 20}, "'info_hash' is not 40 hex digits"),
+        (TORRENT, {"pieces": []}, "'pieces' is not one hash for each piece"),
+        (TORRENT, {"pieces": "no"}, f"'pieces' is no list of at most {PIECES} hashes"),
+        (TORRENT, {"pieces": [0] * (PIECES + 1)}, f"no list of at most {PIECES} hashes"),
+        (TORRENT, {"piece_bytes": 0}, "'piece_bytes' is no whole number from 1"),
+        (TORRENT, {"file_index": True}, "'file_index' is no whole number from 0"),
+        (TORRENT, {"first_byte": 1 << 50}, "'first_byte' is no whole number from 0"),
+        (TREE, {"root": "00" * 32}, "'layer' does not lead to 'root'"),
+        (TREE, {"layer": ["00" * 32]}, "'layer' is not one hash for each piece"),
+        (TREE, {"size_bytes": 5}, "'layer' is not one hash for each piece"),
+        (TREE, {"piece_bytes": 3 * BLOCK_BYTES}, "'piece_bytes' is no power of two"),
+        (ED2K_KEY, {"md4": None}, "'md4' is not 32 hex digits"),
+        (ED2K_KEY, {"aich": 7}, "'aich' is not 40 hex digits"),
+    ],
+)
+def test_a_key_that_does_not_hold_together_is_named(
+    key: FetchKey, edits: dict[str, object], reason: str
+) -> None:
+    _, [found] = read(broken(key, **edits))
+    assert isinstance(found, BadEntry)
+    assert (found.line, reason in found.reason) == (2, True)
+
+
+def test_a_broken_key_is_not_written() -> None:
+    with pytest.raises(ValueError, match="does not hold together"):
+        written([replace(TORRENT, pieces=())])
+
+
+def test_lines_that_are_no_object_or_too_long_are_named_and_the_rest_kept() -> None:
+    head, line = written([ED2K_KEY]).splitlines()
+    content = b"\n".join(
+        [head, b"[]", b"x" * (LINE_BYTES * 2 + 9), line, b"y" * (LINE_BYTES + 1)]
+    )
+    assert read(content)[1] == [
+        BadEntry(line=2, reason="the line is no JSON object in UTF-8"),
+        BadEntry(line=3, reason=f"the line is longer than {LINE_BYTES} bytes"),
+        ED2K_KEY,
+        BadEntry(line=5, reason=f"the line is longer than {LINE_BYTES} bytes"),
+    ]
+
+
+def test_a_layer_leads_to_the_root_of_all_blocks() -> None:
+    blocks = [hashlib.sha256(bytes([i])).digest() for i in range(11)] + [bytes(32)] * 5
+    level = blocks
+    levels = [level]
+    while len(level) > 1:
+        level = [
+            hashlib.sha256(level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)
+        ]
+        levels.append(level)
+    for height, layer in enumerate(levels[:3]):
+        held = layer[: -(-11 // (1 << height))]
+        assert tree_root(held, piece_bytes=BLOCK_BYTES << height) == levels[-1][0]
+
+
+def test_the_repr_of_a_key_shows_no_key() -> None:
+    for key in (TORRENT, TREE, ED2K_KEY):
+        assert "\\x00" not in repr(key)
+
+
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    for head in (b"", written(), b'{"' + MAGIC.encode() + b'":1'):
+        with suppress(ListFormatError, TrustError):
+            read(head + content)
