@@ -149,8 +149,12 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One judged frame: every PDQ form of it (as stored, as displayed) and its scores."""
+    """One judged frame: every PDQ form of it (as stored, as displayed) and its scores.
 
+    ``track`` counts the video streams of a file from 0; a picture has but the one.
+    """
+
+    track: int = 0
     hashes: tuple[PdqHash, ...] = ()
     scores: Scores | None = None
 
