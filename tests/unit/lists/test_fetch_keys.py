@@ -3,10 +3,12 @@
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -28,6 +30,7 @@ from protech.lists.fetch_keys import (
     read_keys,
     tree_root,
 )
+from protech.lists.formats import circl, hma, icse, ncmec, nsrl, own, tables
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HEADER = ListHeader(
@@ -222,6 +225,56 @@ def test_a_layer_leads_to_the_root_of_all_blocks() -> None:
 def test_the_repr_of_a_key_shows_no_key() -> None:
     for key in (TORRENT, TREE, ED2K_KEY):
         assert "\\x00" not in repr(key)
+
+
+READERS: dict[str, Callable[[BinaryIO], object]] = {
+    "own": own.read_header,
+    "ncmec": lambda file: list(ncmec.read(file)),
+    "hma": lambda file: list(hma.read(file)),
+    "icse": lambda file: list(icse.read(file)),
+    "csv": lambda file: list(tables.read_csv(file)),
+    "text": lambda file: list(tables.read_text(file)),
+}
+
+ALL_KINDS: list[FetchKey] = [TORRENT, TREE, ED2K_KEY]
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+def test_no_other_reader_reads_it_and_each_says_why(reader: str, before: bytes) -> None:
+    with pytest.raises(ListFormatError, match="a list for locate"):
+        READERS[reader](io.BytesIO(before + written(ALL_KINDS)))
+
+
+def test_the_readers_of_files_refuse_it_too(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_bytes(written(ALL_KINDS))
+    with (tmp_path / "keys").open("rb") as file, pytest.raises(ListFormatError):
+        nsrl.read(nsrl.prepare(file.fileno())).__next__()
+    with pytest.raises(ListFormatError):
+        circl.Bloom.open(tmp_path / "keys")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_its_lines_without_their_header_are_no_entries_of_anything(reader: str) -> None:
+    headless = written(ALL_KINDS).partition(b"\n")[2]
+    assert headless
+    try:
+        found = READERS[reader](io.BytesIO(headless))
+    except ListFormatError:
+        found = []
+    assert isinstance(found, list)
+    assert not [one for one in found if not isinstance(one, BadEntry)]
+
+
+@pytest.mark.parametrize(
+    "matches",
+    [
+        ncmec.matches, hma.matches, icse.matches, nsrl.matches, circl.matches,
+        tables.text_matches, tables.csv_matches,
+    ],
+)  # fmt: skip
+def test_no_other_format_is_seen_in_it(matches: Callable[[bytes], bool]) -> None:
+    assert not matches(written(ALL_KINDS))
 
 
 @given(content=st.binary(max_size=300))

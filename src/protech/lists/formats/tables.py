@@ -12,10 +12,10 @@ from protech.lists.formats.values import BadValue, entry_of
 
 DELIMITERS = (";", ",", "\t")
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is a formula to a spreadsheet. Source: OWASP, CSV injection."""
+FORMULA = re.compile(r"'*[=+\-@\t]")
+"""A cell that begins with such a sign is a formula to a spreadsheet (OWASP, CSV injection)."""
 GUARD = "'"
-"""What stands before such a label in a table, to make it text."""
+"""What a table has before such a label, to make it text; one more where there are some."""
 
 
 class Wide(StrEnum):
@@ -126,8 +126,18 @@ def _row(line: str, delimiter: str, columns: Mapping[str, int]) -> Entry | None:
     return entry_of(held, label=label and _unguarded(label))
 
 
+def quoted(label: str) -> str:
+    """Return a label as a cell of a table, which no spreadsheet takes for a formula.
+
+    A line break or a zero byte in it becomes the replacement character.
+    """
+    one_line = re.sub(r"[\r\n\0]", "\ufffd", label)
+    guard = GUARD if FORMULA.match(one_line) else ""
+    return '"' + (guard + one_line).replace('"', '""') + '"' if one_line else ""
+
+
 def _unguarded(label: str) -> str:
-    return label[1:] if label.startswith(tuple(GUARD + sign for sign in FORMULA)) else label
+    return label[1:] if label.startswith(GUARD) and FORMULA.match(label) else label
 
 
 def _columns(line: str) -> tuple[str, dict[str, int]] | None:
