@@ -131,7 +131,12 @@ class Environment:
     def wanted(self, lock: str) -> str:
         """Return the stamp of an environment made from a lock as it is now."""
         digest = hashlib.sha256(self.root.encode(errors="surrogateescape"))
-        for name in ("pyproject.toml", "requirements/guard.txt", "requirements/all.txt"):
+        names = ["pyproject.toml", "requirements/guard.txt", "requirements/all.txt"]
+        for pattern in ("setup.py", "native/*.[ch]"):  # what the kernel is compiled from
+            names += sorted(
+                os.path.relpath(p, self.root) for p in glob(self.root + "/" + pattern)
+            )
+        for name in names:
             with open(os.path.join(self.root, name), "rb") as file:
                 digest.update(file.read())
         return "%s %s" % (lock, digest.hexdigest())
@@ -198,7 +203,7 @@ def run(command: List[str]) -> None:
     if code != 0:
         raise SetupError(
             "this step of the set-up failed with exit code %d:\n    %s\nWhat it printed above "
-            "says why (one package of `check` is compiled: it needs g++ and Python's headers); "
+            "says why (what is compiled needs gcc, g++ and Python's headers); "
             "once mended, run the same command again." % (code, " ".join(command))
         )
 

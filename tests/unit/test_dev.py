@@ -81,6 +81,19 @@ def test_a_changed_lock_is_installed_anew(tmp_path: Path, name: str) -> None:
     assert not environment.is_ready("all")
 
 
+def test_a_changed_kernel_is_compiled_anew(tmp_path: Path) -> None:
+    environment = make_environment(tmp_path)
+    (tmp_path / "native").mkdir()
+    (tmp_path / "native" / "mih.c").write_text("as it is now\n")
+    pretend_installed(environment, "all")
+    assert environment.is_ready("all")
+    (tmp_path / "native" / "mih.c").write_text("changed\n")
+    assert not environment.is_ready("all")
+    pretend_installed(environment, "all")
+    (tmp_path / "native" / "bands.h").write_text("new\n")
+    assert not environment.is_ready("all")
+
+
 def test_a_set_up_that_was_killed_is_started_over(tmp_path: Path) -> None:
     environment = make_environment(tmp_path)
     pretend_installed(environment, "all")

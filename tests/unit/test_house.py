@@ -227,8 +227,8 @@ def test_every_file_of_the_product_goes_into_the_wheel() -> None:
         path for each in settings["package-data"]["protech"] for path in SOURCE.glob(each)
     }
     files = {path for path in SOURCE.rglob("*") if path.is_file()}
-    python = {path for path in files if path.suffix in {".py", ".pyc"}}
-    none(name_of(path) for path in files - python - packed)
+    built = {path for path in files if path.suffix in {".py", ".pyc", ".so"}}
+    none(name_of(path) for path in files - built - packed)
 
 
 def test_a_loose_end_has_an_issue() -> None:

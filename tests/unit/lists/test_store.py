@@ -107,10 +107,10 @@ def test_an_index_is_built_once_for_a_content(tmp_path: Path, cache: Path) -> No
 def test_a_damaged_index_is_built_again(tmp_path: Path, cache: Path) -> None:
     path = write(tmp_path / "l", header())
     open_list(path, cache=cache)
-    spoilt = next(cache.rglob("pdq.words"))
+    spoilt = next(cache.rglob("pdq.hashes"))
     spoilt.write_bytes(b"\1" * 32)
     assert open_list(path, cache=cache).near([HASH])[0].distance_bits == 1
-    assert next(cache.rglob("pdq.words")).read_bytes() == bytes(32)
+    assert next(cache.rglob("pdq.hashes")).read_bytes() == bytes(32)
 
 
 def test_bad_lines_are_counted_and_named_and_the_good_kept(tmp_path: Path, cache: Path) -> None:
