@@ -176,9 +176,9 @@ class ForeignDatabase:
         database = cls(connection)
         for limit, most in FOREIGN_LIMITS.items():
             connection.setlimit(limit, most)
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # noqa: FBT003 - by place only
-        for off in _FOREIGN_OFF:
-            connection.setconfig(off, False)  # noqa: FBT003 - as above
+        for name, is_on in _FOREIGN_CONFIG.items():
+            if hasattr(sqlite3, name):  # an older SQLite has fewer
+                connection.setconfig(getattr(sqlite3, name), is_on)
         for pragma in ("temp_store = MEMORY", "cell_size_check = ON", "mmap_size = 0"):
             connection.execute(f"PRAGMA {pragma}")
         connection.text_factory = bytes  # what it holds may be no UTF-8
@@ -238,14 +238,15 @@ class ForeignDatabase:
             raise _foreign(broken) from broken
 
 
-_FOREIGN_OFF = (
-    sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_FKEY,
-)
+_FOREIGN_CONFIG = {
+    "SQLITE_DBCONFIG_DEFENSIVE": True,
+    "SQLITE_DBCONFIG_TRUSTED_SCHEMA": False,
+    "SQLITE_DBCONFIG_ENABLE_VIEW": False,
+    "SQLITE_DBCONFIG_ENABLE_TRIGGER": False,
+    "SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION": False,
+    "SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER": False,
+    "SQLITE_DBCONFIG_ENABLE_FKEY": False,
+}
 
 
 def _authorize(

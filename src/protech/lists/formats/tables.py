@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from protech.errors import ListFormatError
 from protech.lists.entries import DIGESTS, BadEntry, Entry
-from protech.lists.formats.lines import entries, first_line, lines
+from protech.lists.formats.lines import UTF8_MARK, entries, first_line, lines
 from protech.lists.formats.values import BadValue, entry_of
 
 DELIMITERS = (";", ",", "\t")
@@ -191,7 +191,10 @@ def _bare(line: str) -> str:
 
 
 def _said(head: bytes) -> Iterator[str]:
-    return (_bare(line) for line in head.decode("utf-8-sig", errors="replace").splitlines())
+    return (
+        _bare(line)
+        for line in head.removeprefix(UTF8_MARK).decode(errors="replace").splitlines()
+    )
 
 
 def _text_only(numbered: Iterator[tuple[int, str | None]]) -> Iterator[tuple[int, str | None]]:

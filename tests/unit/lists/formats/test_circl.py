@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from protech.errors import ListFormatError, SourceError
 from protech.lists.formats import circl
 from protech.lists.formats.circl import HEADER, MOST_PROBES, Bloom
+from protech.salus.engine import Known
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
 SHA1 = st.binary(min_size=20, max_size=20)
@@ -50,6 +51,13 @@ def test_a_file_of_the_filter_is_known_good_by_its_sha_1(tmp_path: Path) -> None
         match = Match(source=source, kind=MatchKind.SHA1, is_known_good=True)
         assert bloom.exact(digests(KNOWN[0])) == [match]
         assert bloom.exact(digests(bytes(20))) == []
+
+
+def test_it_is_a_known_list_to_the_engine(tmp_path: Path) -> None:
+    bloom = Bloom.open(write(tmp_path / "f", KNOWN))
+    known: Known = bloom
+    assert known.exact(digests(KNOWN[1]))[0].is_known_good
+    bloom.close()
 
 
 def test_nothing_resembles_a_file_of_the_filter(tmp_path: Path) -> None:
