@@ -3,6 +3,10 @@
 import shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("protech", deadline=None)  # a busy machine is no fault
+settings.load_profile("protech")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

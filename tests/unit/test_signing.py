@@ -1,5 +1,6 @@
 """Keys that stay secret, and signatures that hold for nothing else."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -94,6 +95,18 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
         Key.generate().save(path)
     assert Key.load(path).public == KEY.public
     assert [one.name for one in tmp_path.iterdir()] == ["log.pem"]
+
+
+def test_a_key_that_the_disk_has_no_room_for_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="No space left"):
+        KEY.save(tmp_path / "log.pem")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_key_where_nothing_can_be_written_is_an_error(tmp_path: Path) -> None:

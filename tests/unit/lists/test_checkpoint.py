@@ -92,6 +92,23 @@ def test_a_checkpoint_counts_with_a_quorum_of_witnesses_and_never_with_fewer(
             verified(content, quorum=quorum)
 
 
+@given(st.data())
+def test_no_byte_of_a_checkpoint_can_change(data: st.DataObject) -> None:
+    content = bytearray(cosigned_by(0, 1, 2))
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(TrustError):
+        verified(bytes(content))
+
+
+@given(st.data())
+def test_no_part_of_a_checkpoint_is_enough(data: st.DataObject) -> None:
+    content = cosigned_by(0, 1, 2)
+    cut = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(TrustError):
+        verified(content[:cut])
+
+
 def test_a_witness_that_cosigns_twice_counts_once() -> None:
     content = cosigned_by(0, 1, 0, 1)
     again = cosigned_by(0, at=NOW - timedelta(hours=1))

@@ -241,6 +241,12 @@ def test_what_has_expired_silences_nothing_and_says_so(
     assert any("silence" in warning for warning in in_use.warnings) is not works
 
 
+def test_the_clock_is_the_machine_s_where_no_other_is_given() -> None:
+    header = replace(HEADER, expires_at=datetime(9999, 1, 1, tzinfo=UTC))
+    content = content_of(header, [exception(sha256=SHA256)])
+    assert Exceptions(content, application="triage").in_force == 1
+
+
 def test_a_bad_line_is_told_of() -> None:
     content = content_of(HEADER, [exception(sha256=SHA256)]) + b"{}\n"
     in_use = Exceptions(content, application="triage", clock=lambda: NOW)
