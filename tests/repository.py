@@ -224,7 +224,8 @@ class Repository:
         if bump and (self.folder / "metadata" / "timestamp.json").exists():
             for document in (self.targets, self.authority, self.snapshot, self.timestamp):
                 document.signed.version += 1
-        self.write("root", self.root, self.owners[:2])
+        if self.root.signed.version == 1:  # later ones are written by ``rotate``
+            self.write("root", self.root, self.owners[:2])
         self.write("targets", self.targets, self.owners[:2])
         self.write(AUTHORITY, self.authority, self.officers[:2])
         self.vouch()
