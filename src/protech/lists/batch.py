@@ -82,10 +82,18 @@ class BatchMaker:
         return batch
 
 
-def batches(entries: Iterable[Entry], *, size: int = BATCH_ENTRIES) -> Iterator[Batch]:
-    """Yield entries by column, at most ``size`` of them at a time and about a mebibyte."""
+def batches[T](
+    entries: Iterable[Entry | T], *, size: int = BATCH_ENTRIES
+) -> Iterator[Batch | T]:
+    """Yield entries by column, at most ``size`` of them at a time and about a mebibyte.
+
+    What is no entry is passed on at once, before the batch of those that stood before it.
+    """
     maker = BatchMaker()
     for entry in entries:
+        if not isinstance(entry, Entry):
+            yield entry
+            continue
         maker.append(entry)
         if maker.count >= size or maker.size_bytes >= BATCH_BYTES:
             yield maker.take()

@@ -5,45 +5,59 @@ Each is one byte for what it is, four for its length, and its body; all numbers 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import assert_never
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protech.errors import ListFormatError
-from protech.lists.entries import (
-    DIGESTS,
-    PDQ_PER_ENTRY,
-    VPDQ_PER_ENTRY,
-    WIDTHS,
-    BadEntry,
-    Entry,
-    ListHeader,
-)
+from protech.lists.batch import COLUMNS, Batch
+from protech.lists.entries import WIDTHS, BadEntry, ListHeader
 from protech.lists.formats.own import header_line, parse_header
 
-BODY_BYTES = 512 * 1024
-"""The longest body: ``VPDQ_PER_ENTRY`` frames take 256 KiB, all else 25."""
+BODY_BYTES = 2 << 20
+"""The longest body: a batch of ``BATCH_BYTES``, its rows and its last entry."""
+
+BATCH_MOST = 1 << 16
+"""Entries of one batch."""
 
 TEXT_BYTES = 0x7FFF
 
 _HEAD = struct.Struct("<BI")
-_ENTRY = struct.Struct("<BHH")  # which identifiers and whether a label, hashes, frames
-_BAD = struct.Struct("<Q")  # line
+_BATCH = struct.Struct(f"<IB{len(COLUMNS)}I")  # entries, whether labels, identifiers of each
+_NUMBER = struct.Struct("<Q")
 _LENGTH = struct.Struct("<H")
-
-_SINGLE = (*DIGESTS, "photodna")
-_LABELLED = 1 << len(_SINGLE)
 
 
 class What(IntEnum):
     """What a record is."""
 
     HEADER = 1
-    ENTRY = 2
+    BATCH = 2
     BAD = 3
     END = 4
     NO_LIST = 5
     NO_SANDBOX = 6
+    LINES = 7
+    TALLY = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Entries as they stand in the file of an own list, each with its line's end."""
+
+    count: int
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many entries of a foreign list are of one of its own categories."""
+
+    category: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +73,7 @@ class Refusal:
     text: str
 
 
-Record = ListHeader | Entry | BadEntry | End | Refusal
+Record = ListHeader | Batch | Lines | BadEntry | Tally | End | Refusal
 
 
 class RecordError(Exception):
@@ -71,10 +85,14 @@ def record_bytes(record: Record) -> bytes:
     match record:
         case ListHeader():
             what, body = What.HEADER, header_line(record)
-        case Entry():
-            what, body = What.ENTRY, _entry_body(record)
+        case Batch():
+            what, body = What.BATCH, _batch_body(record)
+        case Lines():
+            what, body = What.LINES, _NUMBER.pack(record.count) + record.content
         case BadEntry():
-            what, body = What.BAD, _BAD.pack(record.line) + _text(record.reason)
+            what, body = What.BAD, _NUMBER.pack(record.line) + _text(record.reason)
+        case Tally():
+            what, body = What.TALLY, _NUMBER.pack(record.count) + _text(record.category)
         case End():
             what, body = What.END, b""
         case Refusal():
@@ -120,11 +138,12 @@ class _Body:
         match what:
             case What.HEADER:
                 record: Record = parse_header(self._rest())
-            case What.ENTRY:
-                record = self._entry()
-            case What.BAD:
-                (line,) = self._numbers(_BAD)
-                record = BadEntry(line=line, reason=self._text())
+            case What.BATCH:
+                record = self._batch()
+            case What.LINES:
+                record = self._lines()
+            case What.BAD | What.TALLY:
+                record = self._numbered(what)
             case What.END:
                 record = End()
             case What.NO_LIST | What.NO_SANDBOX:
@@ -135,33 +154,54 @@ class _Body:
             raise RecordError
         return record
 
-    def _entry(self) -> Entry:
-        flags, hashes, frames = self._numbers(_ENTRY)
-        if hashes > PDQ_PER_ENTRY or frames > VPDQ_PER_ENTRY:
+    def _numbered(self, what: What) -> BadEntry | Tally:
+        number, text = self._number(), self._text()
+        if what is What.BAD:
+            return BadEntry(line=number, reason=text)
+        return Tally(count=number, category=text)
+
+    def _batch(self) -> Batch:
+        count, has_labels, *held = _BATCH.unpack(self._bytes(_BATCH.size))
+        if not 0 < count <= BATCH_MOST or has_labels > 1:
             raise RecordError
-        single = {
-            name: self._bytes(WIDTHS[name])
-            for place, name in enumerate(_SINGLE)
-            if flags >> place & 1
-        }
-        return Entry(
-            md5=single.get("md5"),
-            sha1=single.get("sha1"),
-            sha256=single.get("sha256"),
-            photodna=single.get("photodna"),
-            vpdq=tuple(self._bytes(WIDTHS["vpdq"]) for _ in range(frames)),
-            pdq=tuple(self._bytes(WIDTHS["pdq"]) for _ in range(hashes)),
-            label=self._text() if flags & _LABELLED else None,
+        counts = dict(zip(COLUMNS, held, strict=True))
+        return Batch(
+            count=count,
+            rows={kind: self._rows(counts[kind], below=count) for kind in COLUMNS},
+            raw={kind: self._raw(kind, counts[kind]) for kind in COLUMNS},
+            labels=self._labels(count) if has_labels else (),
         )
 
-    def _numbers(self, layout: struct.Struct) -> tuple[int, ...]:
-        return layout.unpack(self._bytes(layout.size))
+    def _rows(self, count: int, *, below: int) -> NDArray[np.uint32]:
+        rows = np.frombuffer(self._bytes(4 * count), "<u4")
+        if count and (rows[-1] >= below or (rows[1:] < rows[:-1]).any()):
+            raise RecordError
+        return rows
+
+    def _raw(self, kind: str, count: int) -> NDArray[np.uint8]:
+        raw = np.frombuffer(self._bytes(WIDTHS[kind] * count), np.uint8)
+        return raw.reshape(-1, WIDTHS[kind])
+
+    def _labels(self, count: int) -> tuple[str | None, ...]:
+        lengths = np.frombuffer(self._bytes(4 * count), "<u4").tolist()
+        return tuple(self._bytes(one - 1).decode() if one else None for one in lengths)
+
+    def _lines(self) -> Lines:
+        lines = Lines(count=self._number(), content=self._rest())
+        whole = not lines.content or lines.content.endswith(b"\n")
+        if not whole or lines.content.count(b"\n") != lines.count:
+            raise RecordError
+        return lines
+
+    def _number(self) -> int:
+        number: int = _NUMBER.unpack(self._bytes(_NUMBER.size))[0]
+        return number
 
     def _rest(self) -> bytes:
         return self._bytes(len(self._body) - self._at)
 
     def _text(self) -> str:
-        (length,) = self._numbers(_LENGTH)
+        (length,) = _LENGTH.unpack(self._bytes(_LENGTH.size))
         return self._bytes(length).decode()
 
     def _bytes(self, count: int) -> bytes:
@@ -172,21 +212,20 @@ class _Body:
         return self._body[start : self._at]
 
 
-def _entry_body(entry: Entry) -> bytes:
-    single = tuple(getattr(entry, name) for name in _SINGLE)
-    flags = sum(1 << place for place, one in enumerate(single) if one is not None)
-    if entry.label is None:
-        label = b""
-    else:
-        flags |= _LABELLED
-        label = _text(entry.label)
-    held = b"".join(one for one in single if one is not None)
-    hashes = b"".join(entry.vpdq) + b"".join(entry.pdq)
-    return _ENTRY.pack(flags, len(entry.pdq), len(entry.vpdq)) + held + hashes + label
+def _batch_body(batch: Batch) -> bytes:
+    counts = (len(batch.rows[kind]) for kind in COLUMNS)
+    parts = [_BATCH.pack(batch.count, bool(batch.labels), *counts)]
+    parts += [batch.rows[kind].astype("<u4").tobytes() for kind in COLUMNS]
+    parts += [batch.raw[kind].tobytes() for kind in COLUMNS]
+    # A list may hold half of a surrogate pair in its escapes; it is shown as a question mark.
+    texts = [None if one is None else one.encode(errors="replace") for one in batch.labels]
+    lengths = [0 if text is None else len(text) + 1 for text in texts]
+    parts.append(np.array(lengths, "<u4").tobytes())
+    parts += [text for text in texts if text]
+    return b"".join(parts)
 
 
 def _text(text: str) -> bytes:
-    # A list may hold half of a surrogate pair in its escapes; it is shown as a question mark.
     cut = text.encode(errors="replace")[:TEXT_BYTES]
     encoded = cut.decode(errors="ignore").encode()
     return _LENGTH.pack(len(encoded)) + encoded

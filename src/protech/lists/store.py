@@ -19,18 +19,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
-from protech.lists.entries import (
-    BadEntry,
-    Category,
-    Entry,
-    ListHeader,
-)
+from protech.lists.batch import Batch
+from protech.lists.entries import BadEntry, Category, ListHeader
 from protech.lists.formats.own import (
     header_fields,
     parse_header,
 )
-from protech.lists.index import MANIFEST, NEW, Hit, Index, build
+from protech.lists.index import NEW, RADIUS_BITS, Hit, Index, build
 from protech.lists.reader import reading
+from protech.lists.seals import MANIFEST
 from protech.settings import Places, private_directory
 from protech.types import Digests, ListRef, Match, PdqHash
 
@@ -89,12 +86,14 @@ class KnownList:
         """Return a match for each of the three digests that is listed."""
         return self._matches(self.index.exact(digests))
 
-    def near(self, hashes: Sequence[PdqHash]) -> list[Match]:
-        """Return the nearest entries within PDQ's radius, as ``Index.near`` does.
+    def near(self, hashes: Sequence[PdqHash], *, radius_bits: int = RADIUS_BITS) -> list[Match]:
+        """Return the nearest entries within ``radius_bits``, as ``Index.near`` does.
 
         A list of harmless files has none: what looks like one of them may be anything.
         """
-        return [] if self.header.is_known_good else self._matches(self.index.near(hashes))
+        if self.header.is_known_good:
+            return []
+        return self._matches(self.index.near(hashes, radius_bits=radius_bits))
 
     def _matches(self, hits: Sequence[Hit]) -> list[Match]:
         is_own = self.header.category == Category.OWN
@@ -235,25 +234,26 @@ def _make(directory: Path, name: str, descriptor: int, path: Path) -> Index:
 def _build(place: Path, descriptor: int) -> None:
     with reading(descriptor) as (header, lines):
         kept = _Kept(header, lines)
-        build(kept.entries(), place, about=kept.about)
+        build(kept.batches(), place, about=kept.about)
 
 
 class _Kept:
     """Entries on their way into an index, the bad ones counted on the way."""
 
-    def __init__(self, header: ListHeader, lines: Iterator[Entry | BadEntry]) -> None:
+    def __init__(self, header: ListHeader, lines: Iterator[Batch | BadEntry]) -> None:
         self._header = header
         self._lines = lines
         self._bad: list[BadEntry] = []
         self._bad_count = 0
         self.total = 0
 
-    def entries(self) -> Iterator[Entry]:
+    def batches(self) -> Iterator[Batch]:
         for line in self._lines:
-            self.total += 1
-            if isinstance(line, Entry):
+            if isinstance(line, Batch):
+                self.total += line.count
                 yield line
                 continue
+            self.total += 1
             self._bad_count += 1
             if self._bad_count <= BAD_SHOWN:
                 self._bad.append(line)

@@ -3,22 +3,17 @@
 import io
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from protech.errors import ListFormatError, SandboxError
-from protech.lists import reader
-from protech.lists.entries import (
-    BadEntry,
-    Entry,
-)
-from protech.lists.reader import READER, answer, reading
-from protech.lists.records import End, Refusal, record_bytes, records
-from protech.sandbox import LockState
+from protech.lists.batch import Batch, batches
+from protech.lists.entries import BadEntry, Entry
+from protech.lists.reader import READER, answers, reading
+from protech.lists.records import End, Lines, Refusal, record_bytes
 from tests.unit.lists.formats.test_own import HEADER, written
+from tests.unit.lists.test_batch import entries_of
 
-LOCKED = LockState(has_seccomp=True, landlock_abi=1)
 ENTRY = Entry(label="a", sha256=bytes(32))
 
 
@@ -30,13 +25,17 @@ def test_header_and_entries_come_out_of_the_locked_process(tmp_path: Path) -> No
         with reading(file.fileno()) as (header, lines):
             assert (header.name, header.count) == ("mine", 2)
             bad = BadEntry(line=4, reason="the line is no JSON object in UTF-8")
-            assert list(lines) == [ENTRY, ENTRY, bad]
+            found = list(lines)
+            assert bad in found
+            assert entries_of(one for one in found if isinstance(one, Batch)) == [ENTRY] * 2
 
 
 def test_the_reader_can_open_nothing_once_it_is_locked(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(written(HEADER, []))
     code = (
-        "from protech.lists import reader\nfrom protech.lists.formats import own as formats\n"
+        "from protech.lists import reader\n"
+        "from protech.lists.confined import answer_for_stdin\n"
+        "from protech.lists.formats import own as formats\n"
         "def hostile(file):\n"
         "    for attempt in (lambda: open('/etc/passwd'), lambda: __import__('os').fork()):\n"
         "        try: attempt()\n"
@@ -44,7 +43,7 @@ def test_the_reader_can_open_nothing_once_it_is_locked(tmp_path: Path) -> None:
         "        raise SystemExit(9)\n"
         "    return formats.read_header(file)\n"
         "reader.read_header = hostile\n"
-        "raise SystemExit(reader.main())\n"
+        "raise SystemExit(answer_for_stdin(reader.answers))\n"
     )
     hostile = (sys.executable, "-P", "-c", code)
     with (
@@ -62,6 +61,7 @@ def saying(stream: bytes, *, after: str = "") -> tuple[str, ...]:
 
 
 HEADER_RECORD = record_bytes(HEADER)
+BATCH_RECORD = b"".join(map(record_bytes, batches([ENTRY])))
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,10 @@ HEADER_RECORD = record_bytes(HEADER)
     [
         b"",
         b"\xff" * 9,
-        record_bytes(ENTRY),
+        BATCH_RECORD,
         HEADER_RECORD,
-        HEADER_RECORD + record_bytes(ENTRY),
+        HEADER_RECORD + BATCH_RECORD,
+        HEADER_RECORD + record_bytes(Lines(count=0, content=b"")) + record_bytes(End()),
         HEADER_RECORD + HEADER_RECORD,
         HEADER_RECORD + record_bytes(End())[:3],
         HEADER_RECORD + b"\2\1\0\0\0\0",
@@ -115,52 +116,12 @@ def test_an_entry_given_up_half_way_ends_the_reader(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(written(HEADER, [ENTRY] * 20_000))
     with path.open("rb") as file, reading(file.fileno()) as (_, lines):
-        assert next(lines) == ENTRY
-
-
-def test_nothing_is_read_where_the_process_is_not_locked() -> None:
-    out = io.BytesIO()
-    state = LockState(missing=("landlock is missing: do this",))
-    assert answer(io.BytesIO(), out, lock=lambda: state) == SandboxError.exit_code
-    (refusal,) = records(bytearray(out.getvalue()))
-    assert isinstance(refusal, Refusal)
-    assert refusal.is_sandbox
-    assert "do this" in refusal.text
+        assert isinstance(next(lines), Batch)
 
 
 def test_a_list_is_answered_to_its_end() -> None:
-    out = io.BytesIO()
-    assert answer(io.BytesIO(written(HEADER, [ENTRY])), out, lock=lambda: LOCKED) == 0
-    assert [type(one).__name__ for one in records(bytearray(out.getvalue()))] == [
-        "ListHeader", "Entry", "End"
-    ]  # fmt: skip
-
-
-def test_what_is_no_list_is_answered_with_the_reason() -> None:
-    out = io.BytesIO()
-    code = answer(io.BytesIO(b"x"), out, lock=lambda: LOCKED)
-    assert code == ListFormatError.exit_code
-    (refusal,) = records(bytearray(out.getvalue()))
-    assert isinstance(refusal, Refusal)
-    assert not refusal.is_sandbox
-
-
-def test_the_process_answers_on_its_standard_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    locks: list[object] = []
-
-    def lock_down(**options: object) -> LockState:
-        locks.append(options["channel"])
-        return LOCKED
-
-    monkeypatch.setattr(reader, "lock_down", lock_down)
-    with (tmp_path / "out").open("w+b") as out:
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x")))
-        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
-        assert reader.main() == ListFormatError.exit_code
-        assert locks == [out.fileno()]
-    assert len(list(records(bytearray((tmp_path / "out").read_bytes())))) == 1
+    said = [type(one).__name__ for one in answers(io.BytesIO(written(HEADER, [ENTRY])))]
+    assert said == ["ListHeader", "Batch", "End"]
 
 
 def test_the_reader_does_not_import_from_where_the_person_stands() -> None:

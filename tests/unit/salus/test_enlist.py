@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ConfigError, SourceError
-from protech.lists.entries import (
-    Entry,
-)
+from protech.lists.batch import Batch
+from protech.lists.entries import Entry
 from protech.lists.reader import reading
 from protech.salus.enlist import Enlisted, enlist
 from protech.types import Unscannable
 from tests.make_data import encode, make_noise, make_photo
+from tests.unit.lists.test_batch import entries_of
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(path: Path) -> list[Entry]:
     with path.open("rb") as file, reading(file.fileno()) as (_, lines):
-        return [line for line in lines if isinstance(line, Entry)]
+        return entries_of(line for line in lines if isinstance(line, Batch))
 
 
 def test_every_picture_is_an_entry_and_the_rest_is_told(pictures: Path, tmp_path: Path) -> None:
