@@ -14,6 +14,7 @@ from typing import TextIO
 
 from protech import RELEASED, __version__
 from protech.errors import ProtechError
+from protech.lists import kernel as index_kernel
 from protech.lists.store import INDEXES, LOCK
 from protech.models.registry import open_models
 from protech.salus.engine import Engine
@@ -190,8 +191,15 @@ def lists() -> Check:
 
 
 def index_search() -> Check:
-    """Tell what searches the lists; there is no kernel in C yet."""
-    return Check(name="index search", state=State.GOOD, found="NumPy (no native kernel yet)")
+    """Tell what searches the lists."""
+    found = index_kernel.name()
+    is_compiled = found != index_kernel.NUMPY
+    return Check(
+        name="index search",
+        state=State.GOOD if is_compiled else State.LACKING,
+        found=found,
+        advice=None if is_compiled else "Install gcc, then Protech again: it searches faster.",
+    )
 
 
 def guard() -> Check:

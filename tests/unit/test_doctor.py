@@ -12,6 +12,7 @@ from protech import RELEASED, doctor
 from protech.doctor import NOT_USABLE, SAMPLES, State, all_checks, examine
 from protech.errors import ModelError, SandboxError
 from protech.guard.demo import look as demo_look
+from protech.lists import kernel as index_kernel
 from protech.salus.engine import Engine
 from protech.sandbox import LockState
 from protech.settings import private_directory
@@ -54,6 +55,14 @@ def test_it_prints_a_line_each_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ("-> do z\n" in text.getvalue()) is (broken in checks)
         last = json.loads(fields.getvalue())["checks"][-1]
         assert last == {"name": "v", "state": "lacking", "found": "w", "advice": None}
+
+
+def test_it_says_what_searches_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.index_search().found == index_kernel.name()
+    monkeypatch.setattr(index_kernel, "_mih", None)
+    without = doctor.index_search()
+    assert (without.state, without.found) == (State.LACKING, "NumPy")
+    assert without.advice is not None
 
 
 def test_it_looks_for_the_browsers_that_the_demo_drives() -> None:
