@@ -234,8 +234,9 @@ class ForeignDatabase:
             while rows := cursor.fetchmany(FOREIGN_ROWS):
                 yield from rows
                 self._deadline_s = time.monotonic() + self._silence_s
-        except sqlite3.Error as broken:
-            raise _foreign(broken) from broken
+        except (sqlite3.Error, UnicodeDecodeError, MemoryError) as broken:
+            # Its messages quote the file, which may be no UTF-8.
+            raise _foreign(broken) from None
 
 
 _FOREIGN_CONFIG = {

@@ -188,3 +188,15 @@ def test_a_foreign_database_that_takes_too_long_is_given_up(tmp_path: Path) -> N
         pytest.raises(SourceError, match="cannot be read"),
     ):
         list(database._answers("SELECT a FROM t WHERE a < 0"))
+
+
+def test_what_a_damaged_foreign_database_says_is_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    rds.script(path, "CREATE TABLE secret (a)")
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE secret (a)", b"CREATE TABLE \xffsecre ((")
+    )
+    with foreign(path) as database, pytest.raises(SourceError) as refused:
+        database.columns("t")
+    assert "secre" not in str(refused.value)
+    assert refused.value.__suppress_context__

@@ -96,8 +96,6 @@ class _Reader:
                 if entry is not None:
                     yield entry
         except BadValue as bad:
-            if bad.kept is not None:
-                yield bad.kept
             yield BadEntry(line=number, reason=str(bad))
 
     def end(self) -> Iterator[Entry | BadEntry]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from protech.errors import ListFormatError
 from protech.lists.entries import VPDQ_PER_ENTRY, BadEntry, Entry
 from protech.lists.formats.hma import matches, read
+from protech.lists.formats.lines import LINE_BYTES
 from protech.lists.formats.tables import Wide
 
 MD5, SHA1, HASH = "ab" * 16, "cd" * 20, "0f" * 32
@@ -70,6 +71,14 @@ def test_lines_that_are_no_hash_are_named_and_not_quoted() -> None:
         (4, "the line has no hash of 32, 40 or 64 hex digits, alone or after a type"),
         (5, "the frames of a video are not as vPDQ writes them"),
         (6, "'pdq' is not 64 hex digits"),
+    ]
+
+
+def test_a_line_that_is_too_long_ends_a_video_and_is_named() -> None:
+    assert lines(f"0,100,{HASH},0.0\n{'a' * (LINE_BYTES + 1)}\n1,100,{HASH},1.0\n") == [
+        Entry(vpdq=(RAW,)),
+        BadEntry(line=2, reason="the line is too long"),
+        Entry(vpdq=(RAW,)),
     ]
 
 

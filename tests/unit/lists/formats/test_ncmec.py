@@ -125,6 +125,23 @@ def test_votes_are_counted_and_their_members_left_out() -> None:
     assert entry.others == about(votes={"MD5": [2, 1]})
 
 
+def test_so_many_kinds_of_votes_and_fingerprints_and_no_more() -> None:
+    kinds = range(ncmec.FINGERPRINTS + 1)
+    votes = "".join(
+        f'<affirmativeFeedback type="k{kind}"><members><member/></members>'
+        "</affirmativeFeedback>"
+        for kind in (*kinds, 0)
+    )
+    others = "".join(f"<k{kind}>x</k{kind}>" for kind in kinds)
+    more = f"<feedback>{votes}</feedback>"
+    [entry] = read(answer(item(f"<md5>{MD5}</md5>{others}", more=more)))
+    assert isinstance(entry, Entry)
+    said = entry.others["ncmec"]
+    assert isinstance(said, dict)
+    assert len(said["votes"]) == len(said["fingerprints"]) == ncmec.FINGERPRINTS
+    assert said["votes"]["k0"] == [2, 0]
+
+
 def test_long_text_is_carried_up_to_a_limit() -> None:
     most = "y" * ncmec.TEXT_CHARACTERS
     entries = read(
