@@ -1,5 +1,7 @@
 """PDQ against the package ``pdqhash`` 0.2.8 (Meta's C++), same pixels; tolerance: none.
 
+The turned and mirrored hashes are those of its ``compute_dihedral``, in the same order.
+
 The published vectors of ThreatExchange are hashes of photos that no package carries, so they
 are not here.
 """
@@ -11,7 +13,7 @@ import pdqhash
 import pytest
 
 from protech.salus.frames import Pixels
-from protech.salus.pdq import pdq
+from protech.salus.pdq import dihedral, pdq
 from tests.make_data import make_noise, make_photo
 
 SHAPES = [
@@ -90,5 +92,20 @@ def test_many_random_shapes_have_the_reference_hash(make: Make) -> None:
         pixels = make(seed, height_px, width_px)
         ours = pdq(pixels)
         if (ours.bits.hex(), ours.quality) != _reference(pixels):
+            wrong.append((seed, height_px, width_px))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__.strip("_"))
+def test_every_turned_hash_is_the_reference_one(make: Make) -> None:
+    random = np.random.default_rng(2027)
+    shapes = [(4, 90), (5, 64), (64, 64), (127, 129), (1031, 777)]
+    shapes += [(int(random.integers(5, 420)), int(random.integers(5, 420))) for _ in range(20)]
+    wrong = []
+    for seed, (height_px, width_px) in enumerate(shapes):
+        pixels = make(seed, height_px, width_px)
+        vectors, quality = pdqhash.compute_dihedral(pixels)
+        reference = [(np.packbits(vector).tobytes(), int(quality)) for vector in vectors]
+        if [(one.bits, one.quality) for one in dihedral(pixels)] != reference:
             wrong.append((seed, height_px, width_px))
     assert wrong == []

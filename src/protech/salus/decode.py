@@ -21,20 +21,27 @@ def preload() -> None:
     decode_pillow.preload()
 
 
-def decode(data: bytes | memoryview, *, media_type: MediaType, limits: Limits) -> Decoded:
+def decode(
+    data: bytes | memoryview,
+    *,
+    media_type: MediaType,
+    limits: Limits,
+    at_full_size: bool = False,
+) -> Decoded:
     """Open an image; its frames are decoded as they are taken from ``forms``.
 
     An animation of more than ``limits.sampled_frames`` gives that many, spread evenly, the
     first and the last among them. A file that breaks off gives what could be decoded of it,
     then raises CORRUPT from ``forms``: what a browser would show of it is hashed and scored,
-    and the item still counts as one that could not be judged.
+    and the item still counts as one that could not be judged. A large JPEG is decoded at a
+    smaller scale unless ``at_full_size``.
 
     Raises:
         Undecodable: EMPTY, TOO_LARGE (decided from the header), CORRUPT, or UNKNOWN_TYPE.
     """
     _require_image(data, media_type, limits)
     if media_type is MediaType.JPEG:
-        return decode_jpeg.decode(data, limits=limits)
+        return decode_jpeg.decode(data, limits=limits, at_full_size=at_full_size)
     return decode_pillow.decode(data, media_type=media_type, limits=limits)
 
 

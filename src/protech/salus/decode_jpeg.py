@@ -63,7 +63,7 @@ def preload() -> None:
     simplejpeg.decode_jpeg(picture)
 
 
-def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
+def decode(data: bytes | memoryview, *, limits: Limits, at_full_size: bool = False) -> Decoded:
     """Open a JPEG; one frame, scaled so that its shorter side keeps ``MIN_SIDE_PX``.
 
     Raises:
@@ -77,10 +77,12 @@ def decode(data: bytes | memoryview, *, limits: Limits) -> Decoded:
     turn = orientation(next(iter(exif), None))
     others = stated(b"".join(exif))
     width_px, height_px = turned_size(size, turn)
+    wanted = size if at_full_size else _scaled(size)
     return Decoded(
         width_px=width_px,
         height_px=height_px,
-        forms=_forms(data, _scaled(size), (turn, *others), profile, limits),
+        is_scaled=wanted != size,
+        forms=_forms(data, wanted, (turn, *others), profile, limits),
     )
 
 

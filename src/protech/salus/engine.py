@@ -7,6 +7,7 @@ sniff -> digest -> exact lists --hit-----------------------------.
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,6 +18,7 @@ from protech.salus.cache import Key, VerdictCache
 from protech.salus.intake import Source, Watch, digests, head, opened, sha256_in_memory
 from protech.salus.policy import TRIAGE, Policy, PolicySettings, has_exact_match
 from protech.salus.pool import Pool
+from protech.salus.resembling import resembling
 from protech.salus.sniff import MediaType, sniff
 from protech.types import (
     Digests,
@@ -43,8 +45,8 @@ class Known(Protocol):
     def exact(self, digests: Digests) -> Sequence[Match]:
         """Return the entries that hold one of ``digests``."""
 
-    def near(self, hashes: Sequence[PdqHash]) -> Sequence[Match]:
-        """Return the entries within the radius of one of ``hashes``."""
+    def near(self, hashes: Sequence[PdqHash], *, radius_bits: int) -> Sequence[Match]:
+        """Return the entries within ``radius_bits`` of one of ``hashes``."""
 
 
 class Measuring(Protocol):
@@ -55,6 +57,9 @@ class Measuring(Protocol):
 
     def header(self, media: Media, media_type: MediaType) -> Measured:
         """Return the declared size only."""
+
+    def rehash(self, media: Media, media_type: MediaType) -> Measured:
+        """Return hashes of all pixels of every judged frame, without scores."""
 
     @property
     def is_locked(self) -> bool:
@@ -86,7 +91,7 @@ class Engine:
         self._cache = cache if cache is not None else VerdictCache()
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - choices, each with its usual value
         cls,
         *,
         lists: Iterable[str | os.PathLike[str]] = (),
@@ -95,6 +100,8 @@ class Engine:
         settings: PolicySettings = TRIAGE,
         limits: Limits | None = None,
         workers: int | None = None,
+        borders: bool = False,
+        dihedral: bool = False,
         allow_unsandboxed: bool = False,
     ) -> Self:
         """Open lists and models and start the workers.
@@ -106,6 +113,8 @@ class Engine:
             settings: Which application's choices the policy table takes.
             limits: Bounds for one item.
             workers: Sandboxed processes; None takes one for each processor.
+            borders: Find a listed picture that has bars of one colour around it, too.
+            dihedral: Find one that was mirrored or turned, too.
             allow_unsandboxed: Go on where the kernel cannot lock a worker; for the guard,
                 which says so on its page.
 
@@ -122,6 +131,8 @@ class Engine:
             workers=workers or os.cpu_count() or 1,
             limits=limits,
             models=model_set.directory if model_set else None,
+            borders=borders,
+            dihedral=dihedral,
             allow_unsandboxed=allow_unsandboxed,
         )
         point = model_set.point(settings.name) if model_set else None
@@ -232,9 +243,11 @@ class Engine:
         )
         if has_exact_match(findings.matches):
             return findings
-        measured = self._measure(media, media_type)
-        hashes = list(dict.fromkeys(form for frame in measured.frames for form in frame.hashes))
-        near = tuple(match for known in self._known for match in known.near(hashes))
+        measured, near = resembling(
+            self._known,
+            self._measure(media, media_type),
+            rehash=partial(self._pool.rehash, media, media_type),
+        )
         return replace(
             findings,
             width_px=measured.width_px,

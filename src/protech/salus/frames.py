@@ -50,13 +50,15 @@ class FrameForms:
 class Decoded:
     """An image that is open for decoding; its size is as displayed.
 
-    ``count`` is how many frames ``forms`` gives, unless it breaks.
+    ``count`` is how many frames ``forms`` gives, unless it breaks. ``is_scaled`` says that they
+    have fewer pixels than the file.
     ``forms`` decodes one frame at a time and raises Undecodable where the rest is broken.
     """
 
     width_px: int
     height_px: int
     count: int = 1
+    is_scaled: bool = False
     forms: Iterator[FrameForms] = field(repr=False)
 
 

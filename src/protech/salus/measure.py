@@ -4,23 +4,31 @@ Runs only inside a sandboxed worker. Pixels stay here; sizes, hashes and scores 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-from protech.salus.decode import FrameForms, Pixels, Undecodable, decode, header
+from protech.salus.borders import inner
+from protech.salus.decode import Decoded, FrameForms, Pixels, Undecodable, decode, header
 from protech.salus.frames import spread
-from protech.salus.pdq import pdq
+from protech.salus.pdq import dihedral, pdq
 from protech.salus.sniff import MediaType
-from protech.types import Frame, Limits, Measured, Scores, Unscannable
+from protech.types import Frame, Limits, Measured, PdqHash, Scores
 
 Scorer = Callable[[Pixels], Scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """Measures one item after another; ``scorer`` is None where no model is loaded."""
+    """Measures one item after another; ``scorer`` is None where no model is loaded.
+
+    ``borders`` hashes a form without its uniform borders, too; ``dihedral`` hashes every form
+    turned and mirrored in all eight ways.
+    """
 
     limits: Limits
     scorer: Scorer | None = None
+    borders: bool = False
+    dihedral: bool = False
 
     def measure(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return size, hashes and scores of every sampled frame, or why there are none.
@@ -29,21 +37,12 @@ class Meter:
         Where an animation breaks half-way the frames before it are returned with the reason, so
         that a listed first frame still counts.
         """
-        frames: list[Frame] = []
-        broken: Unscannable | None = None
-        size: tuple[int, int] | None = None
-        try:
-            decoded = decode(data, media_type=media_type, limits=self.limits)
-            size = decoded.width_px, decoded.height_px
-            scored = set(spread(decoded.count, self.limits.scored_frames))
-            for at, forms in enumerate(decoded.forms):
-                frames.append(self._frame(forms, is_scored=at in scored))
-        except Undecodable as undecodable:
-            broken = undecodable.reason
-        width_px, height_px = size or (None, None)
-        return Measured(
-            unscannable=broken, width_px=width_px, height_px=height_px, frames=tuple(frames)
-        )
+        return self._measured(partial(decode, data, media_type=media_type), scorer=self.scorer)
+
+    def rehash(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
+        """Return size and hashes as ``measure`` does, of all pixels and without scores."""
+        opening = partial(decode, data, media_type=media_type, at_full_size=True)
+        return self._measured(opening, scorer=None)
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return the displayed size that the header declares, without decoding."""
@@ -53,7 +52,28 @@ class Meter:
             return Measured(unscannable=broken.reason)
         return Measured(width_px=size[0], height_px=size[1]) if size else Measured()
 
-    def _frame(self, forms: FrameForms, *, is_scored: bool) -> Frame:
-        hashes = tuple(dict.fromkeys(pdq(form) for form in forms.hashed))
-        scores = self.scorer(forms.displayed) if self.scorer and is_scored else None
-        return Frame(hashes=hashes, scores=scores)
+    def _measured(self, opening: Callable[..., Decoded], *, scorer: Scorer | None) -> Measured:
+        frames: list[Frame] = []
+        measured = Measured()
+        try:
+            decoded = opening(limits=self.limits)
+            measured = Measured(
+                width_px=decoded.width_px,
+                height_px=decoded.height_px,
+                is_scaled=decoded.is_scaled,
+            )
+            scored = set(spread(decoded.count, self.limits.scored_frames))
+            for at, forms in enumerate(decoded.forms):
+                scores = scorer(forms.displayed) if scorer and at in scored else None
+                frames.append(Frame(hashes=self._hashes(forms), scores=scores))
+        except Undecodable as undecodable:
+            measured = replace(measured, unscannable=undecodable.reason)
+        return replace(measured, frames=tuple(frames))
+
+    def _hashes(self, forms: FrameForms) -> tuple[PdqHash, ...]:
+        hashed = forms.hashed
+        if self.borders:
+            hashed += tuple(within for form in hashed if (within := inner(form)) is not None)
+        if self.dihedral:
+            return tuple(dict.fromkeys(turn for form in hashed for turn in dihedral(form)))
+        return tuple(dict.fromkeys(pdq(form) for form in hashed))

@@ -12,6 +12,7 @@ order of operations. So the answer is the reference's, bit for bit, noise and al
 Source: ThreatExchange, hashing/hashing.pdf, and pdq/cpp; the oracle is the package ``pdqhash``.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -50,6 +51,24 @@ Floats = NDArray[np.float32]
 Weights = tuple[slice, Floats]
 """Which positions along a side make one point, and how much each counts."""
 
+Turn = Callable[[Floats], Floats]
+"""From the frequencies of a picture, (16, 16), to those of the same picture turned."""
+
+_SIGNS = np.array([-1, 1] * (_FREQUENCIES // 2), dtype=np.float32)
+"""Mirroring negates every other frequency, the lowest among them."""
+
+_ONLY_AS_IT_IS: tuple[Turn, ...] = (lambda waves: waves,)
+_DIHEDRAL: tuple[Turn, ...] = (
+    *_ONLY_AS_IT_IS,
+    lambda waves: waves.T * _SIGNS[:, None],
+    lambda waves: waves * _SIGNS[:, None] * _SIGNS,
+    lambda waves: waves.T * _SIGNS,
+    lambda waves: waves * _SIGNS[:, None],
+    lambda waves: waves * _SIGNS,
+    lambda waves: waves.T,
+    lambda waves: waves.T * _SIGNS[:, None] * _SIGNS,
+)
+
 
 def pdq(pixels: Pixels) -> PdqHash:
     """Return the PDQ hash of a frame, equal to the reference's on the same pixels.
@@ -59,17 +78,61 @@ def pdq(pixels: Pixels) -> PdqHash:
 
     Cost: O(pixels), about 0.5 ns for each; some 25 ns where noise could decide a bit.
     """
+    return _hashes(pixels, _ONLY_AS_IT_IS)[0]
+
+
+def dihedral(pixels: Pixels) -> tuple[PdqHash, ...]:
+    """Return the hashes of a frame as it is, and turned and mirrored, from one transform.
+
+    Turning or mirroring a picture swaps and negates its frequencies, so the other seven hashes
+    cost next to nothing. They are equal to the reference's, and like these not quite the hashes
+    of the turned pixels: the points that are filtered do not lie evenly in the picture.
+
+    Args:
+        pixels: (height, width, 3) uint8 sRGB.
+
+    Returns:
+        Eight: as it is, turned by 90, 180 and 270 degrees counterclockwise, mirrored top to
+        bottom, left to right, along the main diagonal and along the other one.
+
+    Source: pdqhashing.cpp, ``pdqDihedralHash256esFromFloatLuma``.
+    """
+    return _hashes(pixels, _DIHEDRAL)
+
+
+def pdq_luma(levels: NDArray[np.unsignedinteger], *, gain: float = 1.0) -> PdqHash:
+    """Return the PDQ hash of a luma plane as a video decoder gives it.
+
+    The reference makes RGB of a frame and luma of that, which rounds twice and cuts off what is
+    out of range: on decoded videos the hashes differ by 12 bits at most.
+
+    Args:
+        levels: (height, width), unsigned of any depth; rows may lie apart.
+        gain: How many of 255 steps one step is; only the quality depends on it.
+    """
+    if min(levels.shape) < MIN_SIDE_PX:
+        return _NO_HASH
+    grid = np.ascontiguousarray(_sampled(_sampled(levels).T).T) * np.float32(gain)
+    return PdqHash(bits=_bits(_waves(grid)), quality=_quality(grid))
+
+
+def _hashes(pixels: Pixels, turns: Sequence[Turn]) -> tuple[PdqHash, ...]:
     height_px, width_px = pixels.shape[:2]
     if min(height_px, width_px) < MIN_SIDE_PX:
-        return _NO_HASH
+        return (_NO_HASH,) * len(turns)
     grid = _quick_grid(pixels)
     waves = _waves(grid)
+    turned = [turn(waves) for turn in turns]
     noise = _noise(max(height_px, width_px))
-    is_doubtful = _has_doubtful_bit(waves, 2 * noise) or _has_doubtful_quality(grid, noise)
+    is_doubtful = _has_doubtful_quality(grid, noise) or any(
+        _has_doubtful_bit(waves, 2 * noise) for waves in turned
+    )
     if is_doubtful and height_px * width_px <= EXACT_PIXELS:
         grid = _exact_grid(pixels)
         waves = _exact_waves(grid)
-    return PdqHash(bits=_bits(waves), quality=_quality(grid))
+        turned = [turn(waves) for turn in turns]
+    quality = _quality(grid)
+    return tuple(PdqHash(bits=_bits(waves), quality=quality) for waves in turned)
 
 
 def _quick_grid(pixels: Pixels) -> Floats:
@@ -83,7 +146,7 @@ def _waves(grid: Floats) -> Floats:
     return np.asarray(_DCT @ grid @ _DCT.T, dtype=np.float32)
 
 
-def _sampled(lines: NDArray[np.uint8] | Floats) -> Floats:
+def _sampled(lines: NDArray[np.unsignedinteger] | Floats) -> Floats:
     """Return 64 lines for all of ``lines``, (n, m) to (64, m): both filters and the choice."""
     sampled = np.empty((GRID, lines.shape[1]), dtype=np.float32)
     for point, (near, weights) in enumerate(_weights(lines.shape[0])):

@@ -50,6 +50,8 @@ class Pool:
         limits: Limits,
         models: Path | None,
         spare: int = 1,
+        borders: bool = False,
+        dihedral: bool = False,
         allow_unsandboxed: bool = False,
         worker: Sequence[str] = WORKER,
     ) -> None:
@@ -62,6 +64,8 @@ class Pool:
             limits: Bounds of one item.
             models: A directory of models and cards; None measures without scores.
             spare: Workers kept warm beyond these.
+            borders: Hash forms without their uniform borders, too.
+            dihedral: Hash every form turned and mirrored in all eight ways.
             allow_unsandboxed: Go on where the kernel cannot lock a worker; see ``lock_state``.
             worker: Program and first arguments of a worker.
 
@@ -73,7 +77,14 @@ class Pool:
         if workers < 1 or spare < 0:
             raise ValueError("a pool takes at least one worker and no negative spare")
         self._limits = limits
-        self._command = _command(worker, limits, models, allow_unsandboxed=allow_unsandboxed)
+        self._command = _command(
+            worker,
+            limits,
+            models,
+            borders=borders,
+            dihedral=dihedral,
+            allow_unsandboxed=allow_unsandboxed,
+        )
         self._environment = _environment()
         self._size = workers + spare
         self._slots = threading.BoundedSemaphore(workers)
@@ -105,6 +116,14 @@ class Pool:
             SandboxError, ModelError, ConfigError: No worker can start any more.
         """
         return self._ask(Operation.HEADER, media, media_type)
+
+    def rehash(self, media: Media, media_type: MediaType) -> Measured:
+        """Return hashes of all pixels of every judged frame, without scores.
+
+        Raises:
+            SandboxError, ModelError, ConfigError: No worker can start any more.
+        """
+        return self._ask(Operation.REHASH, media, media_type)
 
     @property
     def is_locked(self) -> bool:
@@ -222,14 +241,12 @@ class Pool:
 
 
 def _command(
-    worker: Sequence[str], limits: Limits, models: Path | None, *, allow_unsandboxed: bool
+    worker: Sequence[str], limits: Limits, models: Path | None, **switches: bool
 ) -> list[str]:
     command = [*worker, "--limits", json.dumps(asdict(limits))]
     if models is not None:
         command += ["--models", str(models.absolute())]
-    if allow_unsandboxed:
-        command.append("--allow-unsandboxed")
-    return command
+    return command + [f"--{name.replace('_', '-')}" for name, on in switches.items() if on]
 
 
 def _environment() -> dict[str, str]:

@@ -46,6 +46,7 @@ class Operation(IntEnum):
 
     MEASURE = 1
     HEADER = 2
+    REHASH = 3
 
 
 class MessageKind(IntEnum):

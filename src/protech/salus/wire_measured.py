@@ -1,6 +1,6 @@
 """How a worker writes what it measured: a fixed layout of numbers, every count capped.
 
-measured: sequence, reason, width, height, frame count; then for each frame
+measured: sequence, reason, is scaled, width, height, frame count; then for each frame
     hash count, has scores; hashes (32 bytes, quality); explicit, person count; persons
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 from protech.types import Frame, Measured, PdqHash, Person, Scores, Unscannable
 
 MAX_FRAMES = 1024
-MAX_HASHES = 16
-"""Distinct forms of one frame."""
+MAX_HASHES = 192
+"""Of one frame: twelve forms, without borders too, each turned and mirrored eight ways."""
 MAX_PERSONS = 1024
 """BlazeFace looks at 896 places."""
 MAX_SIDE_PX = 2**31 - 1
@@ -20,7 +20,7 @@ PDQ_BYTES = 32
 NOT_SCORED = -1.0
 """On the wire, a score that no model gave."""
 
-_MEASURED = struct.Struct("<QBIIH")
+_MEASURED = struct.Struct("<QBBIIH")
 _FRAME = struct.Struct("<BB")
 _HASH = struct.Struct("<32sB")
 _SCORES = struct.Struct("<dH")
@@ -76,6 +76,7 @@ def measured_bytes(sequence: int, measured: Measured) -> bytes:
             _MEASURED,
             sequence,
             0 if measured.unscannable is None else _REASONS.index(measured.unscannable) + 1,
+            measured.is_scaled,
             measured.width_px or 0,
             measured.height_px or 0,
             len(measured.frames),
@@ -118,8 +119,9 @@ def read_measured(reader: Reader) -> tuple[int, Measured]:
     Raises:
         WireError: A count is above its cap, a score NaN or out of range, or bytes are missing.
     """
-    sequence, reason, width_px, height_px, frames = reader.take(_MEASURED)
+    sequence, reason, is_scaled, width_px, height_px, frames = reader.take(_MEASURED)
     within(reason, 0, len(_REASONS))
+    within(is_scaled, 0, 1)
     within(width_px, 0, MAX_SIDE_PX)
     within(height_px, 0, MAX_SIDE_PX)
     within(frames, 0, MAX_FRAMES)
@@ -128,6 +130,7 @@ def read_measured(reader: Reader) -> tuple[int, Measured]:
         width_px=width_px or None,
         height_px=height_px or None,
         frames=tuple(_read_frame(reader) for _ in range(frames)),
+        is_scaled=bool(is_scaled),
     )
     return sequence, measured
 

@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +41,9 @@ class Measuring(Protocol):
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return the declared size only."""
 
+    def rehash(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
+        """Return hashes of every judged frame, of all its pixels."""
+
 
 class Loading(Protocol):
     """What puts all that a worker needs into memory; ``load`` is one."""
@@ -54,7 +58,8 @@ def main(arguments: Sequence[str] | None = None, *, loading: Loading | None = No
     with socket.socket(fileno=options.channel) as channel:
         try:
             limits = _limits(options.limits)
-            meter = (loading or load)(options.models, limits=limits)
+            wanted = partial(load, borders=options.borders, dihedral=options.dihedral)
+            meter = (loading or wanted)(options.models, limits=limits)
             ready = lock(
                 memory_bytes=limits.memory_bytes,
                 channel=options.channel,
@@ -68,8 +73,12 @@ def main(arguments: Sequence[str] | None = None, *, loading: Loading | None = No
     return 0
 
 
-def load(models: Path | None, *, limits: Limits) -> "Meter":
+def load(
+    models: Path | None, *, limits: Limits, borders: bool = False, dihedral: bool = False
+) -> "Meter":
     """Return a meter with every codec and model in memory: nothing can be opened later.
+
+    ``borders`` and ``dihedral`` are those of the meter.
 
     Raises:
         ModelError: A model or its card cannot be used.
@@ -80,7 +89,12 @@ def load(models: Path | None, *, limits: Limits) -> "Meter":
     from protech.salus.measure import Meter
 
     preload()
-    meter = Meter(limits=limits, scorer=_scorer(models) if models else None)
+    meter = Meter(
+        limits=limits,
+        scorer=_scorer(models) if models else None,
+        borders=borders,
+        dihedral=dihedral,
+    )
     gc.collect()
     gc.freeze()
     return meter
@@ -129,6 +143,8 @@ def _measure(meter: Measuring, request: wire.Request, data: bytes | memoryview) 
             return meter.measure(data, media_type=request.media_type)
         case wire.Operation.HEADER:
             return meter.header(data, media_type=request.media_type)
+        case wire.Operation.REHASH:
+            return meter.rehash(data, media_type=request.media_type)
 
 
 def _receive(
@@ -211,6 +227,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--channel", type=int, required=True, help="descriptor of the socket")
     parser.add_argument("--limits", default="{}", help="fields of Limits as JSON")
     parser.add_argument("--models", type=Path, default=None, help="directory of models")
+    parser.add_argument("--borders", action="store_true", help="hash without borders, too")
+    parser.add_argument("--dihedral", action="store_true", help="hash mirrored forms, too")
     parser.add_argument("--allow-unsandboxed", action="store_true")
     return parser.parse_args(arguments)
 

@@ -64,6 +64,20 @@ def test_a_large_picture_keeps_its_shorter_side_at_the_least(size: tuple[int, in
     assert MIN_SIDE_PX <= min(shape[:2]) < min(size)
 
 
+@pytest.mark.parametrize(
+    ("size", "is_scaled"), [((1100, 1022), False), ((1100, 1023), True), ((300, 200), False)]
+)
+def test_a_scaled_picture_says_so_and_can_be_had_whole(
+    size: tuple[int, int], *, is_scaled: bool
+) -> None:
+    data = encode(_flat(*size), "JPEG")
+    assert decode_jpeg.decode(data, limits=Limits()).is_scaled is is_scaled
+    whole = decode_jpeg.decode(data, limits=Limits(), at_full_size=True)
+    assert not whole.is_scaled
+    (form,) = whole.forms
+    assert form.displayed.shape == (*size[::-1], 3)
+
+
 def test_scaling_hardly_moves_the_hash() -> None:
     photo = make_photo(2, 1400, 1050)
     data = encode(photo, "JPEG", quality=88)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from protech.errors import ListFormatError, ModelError, SourceError, TrustError
 from protech.lists.entries import (
@@ -21,8 +23,10 @@ from protech.lists.formats.own import (
 )
 from protech.salus.digest import digest
 from protech.salus.engine import Engine
+from protech.salus.measure import Meter
 from protech.salus.pdq import pdq
 from protech.salus.policy import GUARD, MESSAGING
+from protech.salus.sniff import MediaType
 from protech.types import (
     Decision,
     Kind,
@@ -30,6 +34,7 @@ from protech.types import (
     MatchKind,
     Measured,
     Media,
+    PdqHash,
     Reason,
     Unscannable,
     Verdict,
@@ -254,6 +259,86 @@ def test_what_is_no_list_or_model_says_so(home: Path) -> None:
         Engine.open(models=empty)
 
 
+def of_all_pixels(data: bytes) -> list[PdqHash]:
+    meter = Meter(limits=Limits())
+    return list(meter.rehash(data, media_type=MediaType.JPEG).frames[0].hashes)
+
+
+def scaled(data: bytes) -> list[PdqHash]:
+    meter = Meter(limits=Limits())
+    measured = meter.measure(data, media_type=MediaType.JPEG)
+    assert measured.is_scaled
+    return list(measured.frames[0].hashes)
+
+
+def flipped(one: PdqHash, other: PdqHash) -> bytes:
+    """Return a hash 31 bits from ``one`` and farther from ``other``."""
+    differing = int.from_bytes(one.bits) ^ int.from_bytes(other.bits)
+    same = [place for place in range(256) if not differing >> place & 1]
+    return (int.from_bytes(one.bits) ^ sum(1 << place for place in same[:31])).to_bytes(32)
+
+
+def distance_bits(one: bytes, other: bytes) -> int:
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
+
+
+def write_hash(path: Path, bits: bytes) -> Path:
+    header = ListHeader(
+        name="edge", version=1, category=Category.OWN, uses=OWN_USES, created_at=CREATED_AT
+    )
+    with path.open("wb") as file:
+        writer = ListWriter(file, header)
+        writer.write(Entry(label="edge", pdq=(bits,)))
+        writer.finish()
+    return path
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encode(make_photo(11, 1400, 1050), "JPEG", quality=80, exif=exif.tobytes())
+
+
+@pytest.mark.parametrize("form", [0, 1], ids=["as displayed", "as stored"])
+def test_at_the_edge_only_the_hash_of_all_pixels_counts(
+    home: Path, large: bytes, form: int
+) -> None:
+    small, whole = scaled(large)[form], of_all_pixels(large)[form]
+    near, far = flipped(whole, small), flipped(small, whole)
+    assert distance_bits(near, whole.bits) == distance_bits(far, small.bits) == 31
+    assert distance_bits(near, small.bits) == distance_bits(far, whole.bits) > 31
+    with Engine.open(
+        lists=[write_hash(home / "near.list", near)], use_models=False, workers=1
+    ) as engine:
+        verdict = engine.inspect(large)
+    assert of(verdict) == (Decision.BLOCK, Reason.RESEMBLES, 2)
+    assert [match.distance_bits for match in verdict.findings.matches] == [31]
+    assert verdict.findings.frames[0].hashes == tuple(of_all_pixels(large))
+    with Engine.open(
+        lists=[write_hash(home / "far.list", far)], use_models=False, workers=1
+    ) as engine:
+        verdict = engine.inspect(large)
+    assert of(verdict) == (Decision.ALLOW, Reason.NONE, 8)
+    assert verdict.findings.matches == ()
+
+
+@pytest.mark.parametrize(
+    ("borders", "dihedral"), [(False, False), (False, True), (True, False)]
+)
+def test_mirrored_and_barred_pictures_are_found_where_asked(
+    home: Path, *, borders: bool, dihedral: bool
+) -> None:
+    mirrored = encode(np.ascontiguousarray(make_photo(1)[:, ::-1]), "PNG")
+    barred = encode(np.pad(make_photo(1), ((90, 90), (0, 0), (0, 0))), "PNG")
+    lists = [write_list(home / "own.list")]
+    with Engine.open(
+        lists=lists, use_models=False, workers=1, borders=borders, dihedral=dihedral
+    ) as engine:
+        assert (engine.inspect(mirrored).reason is Reason.RESEMBLES) is dihedral
+        assert (engine.inspect(barred).reason is Reason.RESEMBLES) is borders
+
+
 class Broken:
     """A pool whose header answers nothing, as for a file that lost its head."""
 
@@ -261,6 +346,9 @@ class Broken:
         return Measured()
 
     def header(self, media: Media, media_type: object) -> Measured:
+        return Measured()
+
+    def rehash(self, media: Media, media_type: object) -> Measured:
         return Measured()
 
     is_locked = False

@@ -9,8 +9,10 @@ from PIL import Image
 
 from protech.salus.frames import Pixels
 from protech.salus.measure import Meter
+from protech.salus.pdq import pdq
 from protech.salus.sniff import MediaType
 from protech.types import Limits, Measured, Scores, Unscannable
+from tests.make_data import make_photo
 
 METER = Meter(limits=Limits())
 
@@ -78,6 +80,41 @@ def test_hostile_bytes_are_a_result(data: bytes) -> None:
         METER.header(data, media_type=MediaType.JPEG),
     ):
         assert measured == Measured(unscannable=Unscannable.CORRUPT)
+
+
+def test_a_scaled_picture_can_be_hashed_again_by_all_its_pixels() -> None:
+    meter = Meter(limits=Limits(), scorer=lambda _: Scores(explicit=0.1))
+    photo = make_photo(3, 1100, 1050)
+    data = encoded(Image.fromarray(photo), "JPEG", quality=95)
+    measured = meter.measure(data, media_type=MediaType.JPEG)
+    again = meter.rehash(data, media_type=MediaType.JPEG)
+    assert (measured.is_scaled, again.is_scaled) == (True, False)
+    assert (measured.width_px, measured.height_px) == (again.width_px, again.height_px)
+    whole = np.asarray(Image.open(io.BytesIO(data)))
+    assert again.frames[0].hashes[0] == pdq(whole)
+    assert measured.frames[0].scores is not None
+    assert again.frames[0].scores is None
+
+
+def test_a_form_without_its_borders_is_hashed_too_where_asked() -> None:
+    bars = np.zeros((300, 320, 3), dtype=np.uint8)
+    bars[30:270] = make_photo(4, 320, 240)
+    data = encoded(Image.fromarray(bars), "PNG")
+    expected = (pdq(bars), pdq(make_photo(4, 320, 240)))
+    meter = Meter(limits=Limits(), borders=True)
+    assert meter.measure(data, media_type=MediaType.PNG).frames[0].hashes == expected
+    assert METER.measure(data, media_type=MediaType.PNG).frames[0].hashes == expected[:1]
+
+
+def test_every_form_is_hashed_in_eight_ways_where_asked() -> None:
+    see_through = np.dstack([make_photo(4, 320, 240), noise(320, 240)[..., 0]])
+    data = encoded(Image.fromarray(see_through), "PNG")
+    plain = METER.measure(data, media_type=MediaType.PNG).frames[0].hashes
+    meter = Meter(limits=Limits(), dihedral=True)
+    turned = meter.measure(data, media_type=MediaType.PNG).frames[0].hashes
+    assert len(plain) == 3
+    assert turned[::8] == plain
+    assert len(set(turned)) == len(turned) == 24
 
 
 def test_header_gives_the_size_without_decoding() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from protech.salus import pdq as module
-from protech.salus.pdq import GRID, MIN_SIDE_PX, pdq
+from protech.salus.pdq import GRID, MIN_SIDE_PX, dihedral, pdq
 from protech.types import PdqHash
 from tests.make_data import make_noise, make_photo
 
@@ -46,6 +46,22 @@ def test_noise_is_far_from_a_photo() -> None:
 def test_an_array_that_is_not_contiguous_has_the_same_hash() -> None:
     photo = make_photo(4, 320, 240)
     assert pdq(photo[::2, ::2]) == pdq(np.ascontiguousarray(photo[::2, ::2]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_turned_hashes_are_near_those_of_the_turned_picture(seed: int) -> None:
+    photo = make_photo(seed, 480, 360)
+    half_turn = photo[::-1, ::-1]
+    pictures = [*(np.rot90(photo, turns) for turns in range(4)), photo[::-1], photo[:, ::-1]]
+    pictures += [photo.transpose(1, 0, 2), half_turn.transpose(1, 0, 2)]
+    hashes = dihedral(photo)
+    assert hashes[0] == pdq(photo)
+    for picture, one in zip(pictures, hashes, strict=True):
+        assert _distance_bits(pdq(np.ascontiguousarray(picture)), one) <= 20
+
+
+def test_a_side_too_short_has_no_turned_hash() -> None:
+    assert dihedral(make_noise(1, 4, 90)) == (PdqHash(bits=bytes(32), quality=0),) * 8
 
 
 @pytest.mark.parametrize(

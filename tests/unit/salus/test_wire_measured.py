@@ -27,8 +27,10 @@ measurements = st.builds(
     width_px=sides,
     height_px=sides,
     frames=st.lists(frames, max_size=5).map(tuple),
+    is_scaled=st.booleans(),
 )
 sequences = st.integers(0, 2**64 - 1)
+HASH = PdqHash(bits=bytes(32), quality=1)
 
 
 def read(body: bytes) -> tuple[int, Measured]:
@@ -131,8 +133,8 @@ def test_a_number_too_large_for_its_field_is_a_fault() -> None:
         ),
         (
             "hashes",
-            Measured(frames=(Frame(hashes=(PdqHash(bits=bytes(32), quality=1),) * 16),)),
-            Measured(frames=(Frame(hashes=(PdqHash(bits=bytes(32), quality=1),) * 17),)),
+            Measured(frames=(Frame(hashes=(HASH,) * wire_measured.MAX_HASHES),)),
+            Measured(frames=(Frame(hashes=(HASH,) * (wire_measured.MAX_HASHES + 1)),)),
         ),
         (
             "quality",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,9 @@ class Echo:
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         return Measured(height_px=len(data))
+
+    def rehash(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
+        return Measured(width_px=1, height_px=len(data))
 
 
 @pytest.fixture
@@ -71,6 +74,10 @@ def test_requests_are_answered_until_the_other_end_closes(
     )
     ours.sendall(wire.request_bytes(head) + b"12")
     assert answered(ours) == wire.Answer(sequence=8, measured=Measured(height_px=2))
+    again = replace(REQUEST, operation=wire.Operation.REHASH, sequence=9)
+    ours.sendall(wire.request_bytes(again) + b"12345")
+    both = Measured(width_px=1, height_px=5)
+    assert answered(ours) == wire.Answer(sequence=9, measured=both)
     ours.close()
     serving.join(30)
     assert not serving.is_alive()

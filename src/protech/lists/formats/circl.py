@@ -109,7 +109,12 @@ class Bloom:
             return []
         return [Match(source=self.ref, kind=MatchKind.SHA1, is_known_good=True)]
 
-    def near(self, hashes: Sequence[PdqHash]) -> list[Match]:  # noqa: ARG002 - as every list
+    def near(
+        self,
+        hashes: Sequence[PdqHash],  # noqa: ARG002 - as every list
+        *,
+        radius_bits: int = 0,  # noqa: ARG002 - as above
+    ) -> list[Match]:
         """Return nothing: what looks like a harmless file may be anything."""
         return []
 
