@@ -1,14 +1,16 @@
 """Where Protech keeps what, and the settings that the person chose."""
 
+import fcntl
 import os
 import stat
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from platformdirs import PlatformDirs
 
@@ -20,6 +22,14 @@ SETTINGS_BYTES = 1 << 20
 PRIVATE = 0o700
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
+
+NEW = ".protech-new"
+"""How the name of a file ends that is not in its place yet."""
+OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+NEW_CHARACTERS = 40
+"""So much of a name stands in its new file's, which must not be too long."""
+
+ROOM = "make room, or make the directory yours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,18 +171,68 @@ def write_private(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+    except OSError as refused:
+        raise _unwritable(path, refused, ROOM) from refused
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path, *, remedy: str = ROOM) -> Iterator[BinaryIO]:
+    """Give a new file of this user alone that takes the place of ``path`` once it is whole.
+
+    What a killed process left of such a file is deleted on the way.
+
+    Args:
+        path: Where it will stand; a kill or an error leaves what stands there.
+        remedy: What the person is told to do where it cannot be written.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        _sweep(path)
+        descriptor, name = _new_file(path)
+        with os.fdopen(descriptor, "wb") as file:
+            try:
+                yield file
                 file.flush()
                 os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+                Path(name).replace(path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
     except OSError as refused:
-        raise ConfigError(
-            f"{path} cannot be written: {refused.strerror}; make room, or make the directory"
-            " yours."
-        ) from refused
+        raise _unwritable(path, refused, remedy) from refused
+
+
+def _new_file(path: Path) -> tuple[int, str]:
+    """Make a file that ``_sweep`` leaves alone while this process holds its lock."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_new(path), suffix=NEW)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # it was swept before it was locked
+
+
+def _sweep(path: Path) -> None:
+    """Delete the new files that no process holds any more."""
+    for other in path.parent.iterdir():
+        if not (other.name.startswith(_new(path)) and other.name.endswith(NEW)):
+            continue
+        with suppress(OSError):  # a live one is locked, another user's not ours to open
+            descriptor = os.open(other, os.O_RDWR | OPEN_FLAGS)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                other.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _new(path: Path) -> str:
+    return f".{path.name[:NEW_CHARACTERS]}-"
+
+
+def _unwritable(path: Path, refused: OSError, remedy: str) -> ConfigError:
+    return ConfigError(f"{path} cannot be written: {refused.strerror}; {remedy}.")

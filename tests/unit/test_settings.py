@@ -1,6 +1,9 @@
 """Directories that only the person can enter, and settings that survive a careless hand."""
 
+import fcntl
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,11 +13,13 @@ from hypothesis import strategies as st
 
 from protech.errors import ConfigError, TrustError
 from protech.settings import (
+    NEW,
     SETTINGS_BYTES,
     Places,
     change_settings,
     private_directory,
     read_settings,
+    replacing,
     write_private,
 )
 
@@ -167,3 +172,68 @@ def test_what_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
         write_private(tmp_path / "taken", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_live_one_holds_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.list"
+    write_private(path, b"old")
+    killed = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from protech.settings import replacing\n"
+        "with replacing(Path(sys.argv[1])) as file:"
+        " file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", killed, path], check=False)
+    assert path.read_bytes() == b"old"
+    (left,) = set(tmp_path.iterdir()) - {path}
+    others = [tmp_path / ".mine.list-notes", tmp_path / f".other-1{NEW}"]
+    for other in others:
+        other.touch()
+    with replacing(path) as live:
+        live.write(b"new")
+        assert not left.exists()
+        write_private(path, b"meanwhile")
+        assert len(list(tmp_path.iterdir())) == 4
+    assert path.read_bytes() == b"new"
+    assert set(tmp_path.iterdir()) == {path, *others}
+
+
+def test_a_file_that_was_swept_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+    swept: list[Path] = []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].unlink()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write_private(tmp_path / "a", b"new")
+    assert len(swept) == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"new"}
+
+
+def test_a_link_or_pipe_of_such_a_name_does_no_harm(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f".a-pipe{NEW}")
+    (tmp_path / f".a-link{NEW}").symlink_to("b")
+    (tmp_path / "b").touch()
+    write_private(tmp_path / "a", b"new")
+    assert (tmp_path / "b").exists()
+    assert (tmp_path / f".a-link{NEW}").is_symlink()
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 127)
+    write_private(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_where_no_directory_can_be_made_it_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="make room, or make the directory yours"):
+        write_private(tmp_path / "file" / "below" / "a", b"new")

@@ -1,9 +1,8 @@
 """Make a known list of one's own pictures: ``protech lists make``."""
 
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +25,12 @@ from protech.salus.batch import judged
 from protech.salus.engine import Engine
 from protech.salus.policy import PDQ_QUALITY_FLOOR
 from protech.salus.walk import Found, Inode, shown, walk
+from protech.settings import replacing
 from protech.types import Findings, Kind, Unscannable, Verdict
 
 NAME_CHARACTERS = 100
+
+REMEDY = "make room, or name another place with --out"
 
 Skip = Callable[[Path, Unscannable], object]
 
@@ -87,7 +89,7 @@ def enlist(
     )
     workers = workers or os.cpu_count() or 1
     with ExitStack() as stack:
-        file = stack.enter_context(_replacing(target))
+        file = stack.enter_context(replacing(target, remedy=REMEDY))
         found = walk(top, leave_out=_inodes(file, target))
         engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
@@ -176,28 +178,3 @@ def _version_at(path: Path) -> int:
             f"{shown(path)} is there and is no list, so it is not replaced; name another place"
             " with --out, or remove it first."
         ) from other
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a new file of this user alone that takes its place once it is whole.
-
-    Raises:
-        ConfigError: It cannot be written.
-    """
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as refused:
-        raise ConfigError(
-            f"The list {path} cannot be written: {refused.strerror}; make room, or name another"
-            " place with --out."
-        ) from refused
