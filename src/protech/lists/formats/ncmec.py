@@ -47,28 +47,68 @@ def matches(head: bytes) -> bool:
 def read(file: BinaryIO) -> Iterator[Entry | BadEntry]:
     """Yield what each image and video of an answer is; their places are counted from 1.
 
-    What its member has deleted is a bad entry that says so. Memory does not grow with the file.
+    The pages of one question may follow each other in one file. What its member has deleted is
+    a bad entry that says so. Memory does not grow with the file.
 
     Raises:
         ListFormatError: It is no such XML, is cut, or has a document type (which nothing needs
             but attacks by entities).
     """
     answer = _Answer()
-    parser = _parser(answer)
-    fed = 0
-    try:
-        while chunk := file.read(CHUNK_BYTES):
-            if fed == 0:
-                refuse_fetch_keys(chunk)
-            fed += len(chunk)
-            parser.Parse(chunk, False)  # noqa: FBT003 - expat takes no keywords
-            if fed - max(parser.CurrentByteIndex, 0) > TOKEN_BYTES:
-                raise _broken("one of its tags is too long")
-            yield from answer.taken()
-        parser.Parse(b"", True)  # noqa: FBT003 - as above
-    except (expat.ExpatError, ValueError, LookupError) as wrong:
-        raise _broken("it is no whole XML document") from wrong
+    page = _Page(answer)
+    while chunk := file.read(CHUNK_BYTES):
+        if page.fed == 0 and answer.is_new:
+            refuse_fetch_keys(chunk)
+        while chunk := page.feed(chunk):
+            page = _Page(answer)
+        yield from answer.taken()
+    page.end()
     yield from answer.taken()
+
+
+class _Page:
+    """One XML document on its way through expat."""
+
+    def __init__(self, answer: "_Answer") -> None:
+        self._answer = answer
+        self._answer.is_whole = False  # else it could begin anew at the same byte for ever
+        self._parser = _parser(answer)
+        self._earlier = b""
+        self.fed = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take in a piece; return what of it is the begin of another document.
+
+        Raises:
+            ListFormatError: It is no part of such a document.
+        """
+        start = self.fed - len(self._earlier)
+        self.fed += len(chunk)
+        try:
+            self._parser.Parse(chunk, False)  # noqa: FBT003 - expat takes no keywords
+        except expat.ExpatError as wrong:
+            at = self._parser.ErrorByteIndex - start
+            rest = (self._earlier + chunk)[at:].removeprefix(UTF8_MARK)
+            if not self._answer.is_whole or at < 0 or not rest.startswith(b"<"):
+                raise _broken("it is no whole XML document") from wrong
+            return rest
+        except ValueError as wrong:
+            raise _broken("it is no UTF-8") from wrong
+        if self.fed - max(self._parser.CurrentByteIndex, 0) > TOKEN_BYTES:
+            raise _broken("one of its tags is too long")
+        self._earlier = chunk
+        return b""
+
+    def end(self) -> None:
+        """Say that nothing follows.
+
+        Raises:
+            ListFormatError: Something should.
+        """
+        try:
+            self._parser.Parse(b"", True)  # noqa: FBT003 - as above
+        except expat.ExpatError as wrong:
+            raise _broken("it is no whole XML document") from wrong
 
 
 def _parser(answer: "_Answer") -> expat.XMLParserType:
@@ -109,6 +149,8 @@ class _Answer:
     """What expat's events make of an answer."""
 
     def __init__(self) -> None:
+        self.is_new = True
+        self.is_whole = False
         self._path: list[str] = []
         self._names: set[str] = set()
         self._item: _Item | None = None
@@ -134,6 +176,7 @@ class _Answer:
         self._path.append(name)
         self._text.clear()
         self._length = 0
+        self.is_new = self.is_whole = False
         if len(self._path) == 1 and name != ROOT:
             raise _broken(f"it does not begin with {ROOT}")
         if len(self._path) == 3 and self._path[1] in GROUPS:
@@ -149,6 +192,7 @@ class _Answer:
 
     def end(self, _: str) -> None:
         name = self._path.pop()
+        self.is_whole = not self._path
         if self._item is None:
             return
         if len(self._path) == 2:

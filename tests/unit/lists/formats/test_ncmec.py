@@ -155,6 +155,32 @@ def test_long_text_is_carried_up_to_a_limit() -> None:
     assert kept == [about(fingerprints={"tmk_pdqf": most})["ncmec"], about()["ncmec"]]
 
 
+@pytest.mark.parametrize("between", ["", "\n", "\n\ufeff", "<!-- next -->"])
+@pytest.mark.parametrize("pages", [2, 400])
+def test_the_pages_of_one_question_stand_in_one_file(between: str, pages: int) -> None:
+    page = answer(item(f"<md5>{MD5}</md5>") + item("<md5>x</md5>"))
+    found = read(between.encode().join([page] * pages))
+    assert [one.line for one in found if isinstance(one, BadEntry)] == list(
+        range(2, 2 * pages + 1, 2)
+    )
+    assert len(found) == 2 * pages
+
+
+def test_a_page_may_end_anywhere_in_a_piece() -> None:
+    page = answer(item(f"<md5>{MD5}</md5>"))
+    for short in range(-8, 80):
+        space = b" " * (ncmec.CHUNK_BYTES - len(page) - short)
+        assert len(read(page + space + page)) == 2
+
+
+@pytest.mark.parametrize(
+    "after", [b"x", b"<", b"</a>", b"<other/>", b"<queryResult>", b"&amp;"]
+)
+def test_what_stands_after_a_page_is_another_or_refused(after: bytes) -> None:
+    with pytest.raises(ListFormatError, match="NCMEC"):
+        read(answer() + after)
+
+
 ATTACKS = {
     "entities": b'<!DOCTYPE q [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>'
     b"<queryResult>&b;</queryResult>",
