@@ -47,6 +47,10 @@ class Pinned:
         return self.folder / METADATA
 
     @property
+    def _later_roots(self) -> Path:
+        return self.metadata / "root_history"
+
+    @property
     def coming(self) -> Path:
         """Where downloads stand until they are checked."""
         return self.folder / COMING
@@ -110,7 +114,7 @@ class Pinned:
         if not (self.folder / ROOT).exists():
             write_private(self.folder / ROOT, root)
         shutil.rmtree(self.coming, ignore_errors=True)
-        for folder in (self.metadata, self.coming, self.folder / SHELVES):
+        for folder in (self.metadata, self._later_roots, self.coming, self.folder / SHELVES):
             private_directory(folder)
 
     def keep(self) -> None:
@@ -120,9 +124,8 @@ class Pinned:
 
     def knows(self, root: bytes) -> bool:
         """Whether it has ever trusted this root of trust: the pinned one or a later one."""
-        later = self.metadata / "root_history"
         return id_of(root) == self.folder.name or any(
-            path.read_bytes() == root for path in later.glob("*.root.json")
+            path.read_bytes() == root for path in self._later_roots.glob("*.root.json")
         )
 
 

@@ -153,7 +153,7 @@ class Shelf:
             if fields["v"] != FORMAT_VERSION or fields["file"] != _name_of(target):
                 raise ValueError
             fresh_until = datetime.fromisoformat(fields["fresh_until"]).astimezone(UTC)
-        except (ValueError, TypeError, KeyError, RecursionError) as wrong:
+        except (ValueError, TypeError, KeyError, RecursionError, TrustError) as wrong:
             raise _damaged(self._folder) from wrong
         return HeldList(
             target=target, fresh_until=fresh_until, path=self._folder / fields["file"]

@@ -110,20 +110,21 @@ class Remote:
         self._coming = coming
         self._address = address
         self._fetcher = fetcher
-        try:
-            self._updater = Updater(
-                metadata_dir=str(metadata),
-                metadata_base_url=f"{address}metadata/",
-                target_dir=str(coming),
-                target_base_url=f"{address}targets/",
-                fetcher=fetcher,
-                bootstrap=root,
-            )
-        except RepositoryError:
-            raise TrustError(
-                "The root of trust is none, or is not signed by enough of its own keys; get it"
-                " again from the authority, and compare its SHA-256 by telephone."
-            ) from None
+        with explained():
+            try:
+                self._updater = Updater(
+                    metadata_dir=str(metadata),
+                    metadata_base_url=f"{address}metadata/",
+                    target_dir=str(coming),
+                    target_base_url=f"{address}targets/",
+                    fetcher=fetcher,
+                    bootstrap=root,
+                )
+            except RepositoryError:
+                raise TrustError(
+                    "The root of trust is none, or is not signed by enough of its own keys; get"
+                    " it again from the authority, and compare its SHA-256 by telephone."
+                ) from None
 
     def refresh(self) -> Pins:
         """Bring root, timestamp, snapshot and targets up to date; return what they pin.
