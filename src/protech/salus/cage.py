@@ -17,6 +17,7 @@ from typing import Self
 
 from protech.errors import ConfigError, ModelError, ProtechError, SandboxError
 from protech.salus import wire
+from protech.salus.sampling import Sampling
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
 from protech.types import Measured, Media, Unscannable
@@ -105,9 +106,15 @@ class Cage:
         return not poll.poll(0)
 
     def ask(
-        self, operation: wire.Operation, media: Media, media_type: MediaType, *, seconds: float
+        self,
+        operation: wire.Operation,
+        media: Media,
+        media_type: MediaType,
+        *,
+        seconds: float,
+        sampling: Sampling = Sampling.PER_SECOND,
     ) -> Measured:
-        """Return what the worker measured of one item.
+        """Return what the worker measured of one item; ``sampling`` is of videos.
 
         Raises:
             Lost: It is late, gone, or did not answer this question.
@@ -119,6 +126,7 @@ class Cage:
         descriptor = media.descriptor
         request = wire.Request(
             operation=operation,
+            sampling=sampling,
             media_type=media_type,
             size_bytes=content.nbytes if descriptor is None else media.size_bytes,
             sequence=self._sequence,

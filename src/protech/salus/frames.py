@@ -151,7 +151,9 @@ def laid_on(level: int, pixels: Pixels, alpha: Alpha) -> Pixels:
     return ((mixed + _OPAQUE // 2) // _OPAQUE).astype(np.uint8)
 
 
-def turned(pixels: Pixels, orientation: int) -> Pixels:
+def turned[Level: np.unsignedinteger](
+    pixels: NDArray[Level], orientation: int
+) -> NDArray[Level]:
     """Return ``pixels`` turned as EXIF says; the same array where there is nothing to turn."""
     match orientation:
         case 2:

@@ -10,7 +10,10 @@ from functools import partial
 from protech.salus.borders import inner
 from protech.salus.decode import Decoded, FrameForms, Pixels, Undecodable, decode, header
 from protech.salus.frames import spread
+from protech.salus.measure_video import measure_video
 from protech.salus.pdq import dihedral, pdq
+from protech.salus.sampling import Sampling
+from protech.salus.seekable import Seekable
 from protech.salus.sniff import MediaType
 from protech.types import Frame, Limits, Measured, PdqHash, Scores
 
@@ -43,6 +46,18 @@ class Meter:
         """Return size and hashes as ``measure`` does, of all pixels and without scores."""
         opening = partial(decode, data, media_type=media_type, at_full_size=True)
         return self._measured(opening, scorer=None)
+
+    def video(
+        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
+    ) -> Measured:
+        """Return size, hashes and scores of a video's frames, see ``measure_video``."""
+        return measure_video(
+            source,
+            media_type=media_type,
+            sampling=sampling,
+            limits=self.limits,
+            scorer=self.scorer,
+        )
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return the displayed size that the header declares, without decoding."""

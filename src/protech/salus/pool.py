@@ -19,10 +19,11 @@ from typing import Self
 
 from protech.errors import SandboxError
 from protech.salus.cage import Cage, Lost
+from protech.salus.sampling import Sampling
 from protech.salus.sniff import MediaType
 from protech.salus.wire import Operation
 from protech.sandbox import LockState, capability
-from protech.types import Limits, Measured, Media, Unscannable
+from protech.types import Kind, Limits, Measured, Media, Unscannable
 
 WORKER = (sys.executable, "-P", "-m", "protech.salus.worker")
 """-P: the directory that the person stands in may be the seized disk, and Python would import
@@ -101,13 +102,23 @@ class Pool:
             raise
         self.lock_state = _lock_state(first)
 
-    def measure(self, media: Media, media_type: MediaType) -> Measured:
+    def measure(
+        self,
+        media: Media,
+        media_type: MediaType,
+        *,
+        sampling: Sampling = Sampling.PER_SECOND,
+    ) -> Measured:
         """Return hashes and scores of every judged frame, or why there are none.
+
+        A video may be larger and take longer than a picture; ``sampling`` says which of its
+        frames are hashed. One that breaks off, or takes too long, gives what was measured of
+        it, with the reason.
 
         Raises:
             SandboxError, ModelError, ConfigError: No worker can start any more.
         """
-        return self._ask(Operation.MEASURE, media, media_type)
+        return self._ask(Operation.MEASURE, media, media_type, sampling)
 
     def header(self, media: Media, media_type: MediaType) -> Measured:
         """Return the size that the header declares, without decoding.
@@ -154,13 +165,25 @@ class Pool:
         """End every worker."""
         self.close()
 
-    def _ask(self, operation: Operation, media: Media, media_type: MediaType) -> Measured:
-        if media.size_bytes > self._limits.size_bytes:
+    def _ask(
+        self,
+        operation: Operation,
+        media: Media,
+        media_type: MediaType,
+        sampling: Sampling = Sampling.PER_SECOND,
+    ) -> Measured:
+        limits = self._limits
+        size_bytes, seconds = limits.size_bytes, limits.seconds
+        if media_type.kind is Kind.VIDEO:
+            size_bytes, seconds = limits.video_bytes, limits.video_seconds
+        if media.size_bytes > size_bytes:
             return Measured(unscannable=Unscannable.TOO_LARGE)
         with self._slots:
             cage = self._take()
             try:
-                measured = cage.ask(operation, media, media_type, seconds=self._limits.seconds)
+                measured = cage.ask(
+                    operation, media, media_type, seconds=seconds, sampling=sampling
+                )
             except Lost as lost:
                 self._discard(cage)
                 return Measured(unscannable=lost.reason)

@@ -3,8 +3,8 @@
 A worker is taken for hostile from its first item on. Whatever it sends is one of three messages
 or a ``WireError``; nothing is ever unpickled, evaluated or allocated by a number that it chose.
 
-    request:  magic, op, source, sequence, media type, size, seconds; the bytes follow, or come
-              as a descriptor beside it
+    request:  magic, op, sampling, source, sequence, media type, size, seconds; the bytes
+              follow, or come as a descriptor beside it
     message:  magic, kind, body length; then the body of READY, REFUSED or MEASURED
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import assert_never
 
+from protech.salus.sampling import Sampling
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import (
     Reader,
@@ -24,15 +25,15 @@ from protech.salus.wire_measured import (
 )
 from protech.types import Measured
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 REQUEST_MAGIC = b"PQ\x00" + bytes([FORMAT_VERSION])
 MESSAGE_MAGIC = b"PA\x00" + bytes([FORMAT_VERSION])
 
-MAX_BODY_BYTES = 1024 * 1024
-"""Longest body of a message; 16 frames with all that a face detector finds fit five times."""
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Longest body of a message; 36,000 frames of a video, in two forms each, take 2.5 MB."""
 MAX_TEXT_BYTES = 1000
 
-_REQUEST = struct.Struct("<4sBBQ16sQd")
+_REQUEST = struct.Struct("<4sBBBQ16sQd")
 _MESSAGE = struct.Struct("<4sBI")
 _READY = struct.Struct("<BBBQ")
 _REFUSED = struct.Struct("<B")
@@ -70,10 +71,11 @@ class Request:
     """One item to measure; its ``size_bytes`` follow inline, or in a descriptor sent with it.
 
     ``sequence`` comes back with the answer. The worker ends itself some time after ``seconds``,
-    for the case that nobody is left to end it.
+    for the case that nobody is left to end it. ``sampling`` is of videos.
     """
 
     operation: Operation
+    sampling: Sampling = Sampling.PER_SECOND
     media_type: MediaType
     size_bytes: int
     sequence: int
@@ -115,6 +117,7 @@ def request_bytes(request: Request) -> bytes:
     return _REQUEST.pack(
         REQUEST_MAGIC,
         request.operation,
+        request.sampling,
         request.has_descriptor,
         request.sequence,
         request.media_type.encode("ascii"),
@@ -130,8 +133,8 @@ def parse_request(head: bytes) -> Request:
         WireError: They say none.
     """
     reader = Reader(head)
-    magic, operation, has_descriptor, sequence, name, size_bytes, seconds = reader.take(
-        _REQUEST
+    magic, operation, sampling, has_descriptor, sequence, name, size_bytes, seconds = (
+        reader.take(_REQUEST)
     )
     reader.end()
     if magic != REQUEST_MAGIC or has_descriptor > 1 or not 0 < seconds < math.inf:
@@ -139,6 +142,7 @@ def parse_request(head: bytes) -> Request:
     try:
         return Request(
             operation=Operation(operation),
+            sampling=Sampling(sampling),
             media_type=MediaType(name.rstrip(b"\0").decode("ascii")),
             size_bytes=size_bytes,
             sequence=sequence,
@@ -146,7 +150,7 @@ def parse_request(head: bytes) -> Request:
             has_descriptor=bool(has_descriptor),
         )
     except ValueError as unknown:
-        raise WireError("not a known operation or media type") from unknown
+        raise WireError("not a known operation, sampling or media type") from unknown
 
 
 def message_bytes(message: Message) -> bytes:

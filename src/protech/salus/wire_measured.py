@@ -1,7 +1,7 @@
 """How a worker writes what it measured: a fixed layout of numbers, every count capped.
 
 measured: sequence, reason, is scaled, width, height, frame count; then for each frame
-    hash count, has scores; hashes (32 bytes, quality); explicit, person count; persons
+    track, hash count, has scores; hashes (32 bytes, quality); explicit, person count; persons
 """
 
 import struct
@@ -9,7 +9,8 @@ from typing import Any
 
 from protech.types import Frame, Measured, PdqHash, Person, Scores, Unscannable
 
-MAX_FRAMES = 1024
+MAX_FRAMES = 36_000
+"""Of a video, one a second for ten hours."""
 MAX_HASHES = 192
 """Of one frame: twelve forms, without borders too, each turned and mirrored eight ways."""
 MAX_PERSONS = 1024
@@ -20,8 +21,8 @@ PDQ_BYTES = 32
 NOT_SCORED = -1.0
 """On the wire, a score that no model gave."""
 
-_MEASURED = struct.Struct("<QBBIIH")
-_FRAME = struct.Struct("<BB")
+_MEASURED = struct.Struct("<QBBIII")
+_FRAME = struct.Struct("<BBB")
 _HASH = struct.Struct("<32sB")
 _SCORES = struct.Struct("<dH")
 _PERSON = struct.Struct("<d")
@@ -83,7 +84,7 @@ def measured_bytes(sequence: int, measured: Measured) -> bytes:
         )
     ]
     for frame in measured.frames:
-        parts.append(_packed(_FRAME, len(frame.hashes), frame.scores is not None))
+        parts.append(_packed(_FRAME, frame.track, len(frame.hashes), frame.scores is not None))
         parts += [_hash_bytes(form) for form in frame.hashes]
         if frame.scores is not None:
             scores = frame.scores
@@ -136,10 +137,11 @@ def read_measured(reader: Reader) -> tuple[int, Measured]:
 
 
 def _read_frame(reader: Reader) -> Frame:
-    hashes, has_scores = reader.take(_FRAME)
+    track, hashes, has_scores = reader.take(_FRAME)
     within(hashes, 0, MAX_HASHES)
     within(has_scores, 0, 1)
     return Frame(
+        track=track,
         hashes=tuple(_read_hash(reader) for _ in range(hashes)),
         scores=_read_scores(reader) if has_scores else None,
     )

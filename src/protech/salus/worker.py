@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Protocol
 from protech import sandbox
 from protech.errors import ConfigError, ModelError, ProtechError, SandboxError
 from protech.salus import wire
+from protech.salus.frames import Undecodable
+from protech.salus.sampling import Sampling
+from protech.salus.seekable import InMemory, OnDisk, Seekable
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
-from protech.types import Limits, Measured, Unscannable
+from protech.types import Kind, Limits, Measured, Unscannable
 
 if TYPE_CHECKING:
     from protech.salus.measure import Meter, Scorer
@@ -40,6 +43,9 @@ class Measuring(Protocol):
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return the declared size only."""
+
+    def video(self, source: Seekable, *, media_type: MediaType, sampling: Sampling) -> Measured:
+        """Return hashes of the chosen frames of a video, and scores of some."""
 
     def rehash(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         """Return hashes of every judged frame, of all its pixels."""
@@ -85,10 +91,11 @@ def load(
         ImportError: A codec is missing.
     """
     # Only a started worker loads codecs, and onnxruntime only where there are models.
-    from protech.salus.decode import preload
+    from protech.salus import decode, decode_video
     from protech.salus.measure import Meter
 
-    preload()
+    decode.preload()
+    decode_video.preload()
     meter = Meter(
         limits=limits,
         scorer=_scorer(models) if models else None,
@@ -129,12 +136,45 @@ def serve(channel: socket.socket, meter: Measuring) -> None:
         WireError: The pool sent something else than a request.
     """
     while (received := _receive(channel)) is not None:
-        request, data = received
-        signal.setitimer(signal.ITIMER_REAL, request.seconds + ORPHAN_GRACE_S)
-        measured = data if isinstance(data, Measured) else _measure(meter, request, data)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        request, descriptors = received
+        try:
+            data = None if descriptors else _exactly(channel, request.size_bytes)
+            signal.setitimer(signal.ITIMER_REAL, request.seconds + ORPHAN_GRACE_S)
+            measured = _measured(meter, request, data, *descriptors)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         answer = wire.Answer(sequence=request.sequence, measured=measured)
         channel.sendall(wire.message_bytes(answer))
+
+
+def _measured(
+    meter: Measuring, request: wire.Request, data: memoryview | None, descriptor: int = -1
+) -> Measured:
+    """Return what one item gives; a file is copied whole, unless it is a video."""
+    if request.media_type.kind is Kind.VIDEO:
+        return _video(meter, request, data, descriptor)
+    if data is not None:
+        return _measure(meter, request, data)
+    copied = read_descriptor(descriptor, size_bytes=request.size_bytes)
+    return copied if isinstance(copied, Measured) else _measure(meter, request, copied)
+
+
+def _video(
+    meter: Measuring, request: wire.Request, data: memoryview | None, descriptor: int
+) -> Measured:
+    if request.operation is not wire.Operation.MEASURE:
+        return Measured()
+    try:
+        source: Seekable
+        if data is not None:
+            source = InMemory(data)
+        else:
+            source = OnDisk(descriptor, size_bytes=request.size_bytes)
+    except Undecodable as undecodable:
+        return Measured(unscannable=undecodable.reason)
+    return meter.video(source, media_type=request.media_type, sampling=request.sampling)
 
 
 def _measure(meter: Measuring, request: wire.Request, data: bytes | memoryview) -> Measured:
@@ -147,22 +187,16 @@ def _measure(meter: Measuring, request: wire.Request, data: bytes | memoryview) 
             return meter.rehash(data, media_type=request.media_type)
 
 
-def _receive(
-    channel: socket.socket,
-) -> tuple[wire.Request, bytes | memoryview | Measured] | None:
-    """Return the next request with its bytes or why they cannot be had; None at the end."""
+def _receive(channel: socket.socket) -> tuple[wire.Request, list[int]] | None:
+    """Return the next request and its descriptor, if it has one; None at the end."""
     head, descriptors, _flags, _address = socket.recv_fds(channel, wire.REQUEST_BYTES, 1)
-    try:
-        if not head:
-            return None
-        head += bytes(_exactly(channel, wire.REQUEST_BYTES - len(head)))
-        request = wire.parse_request(head)
-        if request.has_descriptor:
-            return request, read_descriptor(*descriptors, size_bytes=request.size_bytes)
-        return request, _exactly(channel, request.size_bytes)
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+    if not head:
+        return None
+    head += bytes(_exactly(channel, wire.REQUEST_BYTES - len(head)))
+    request = wire.parse_request(head)
+    if request.has_descriptor != bool(descriptors):
+        raise WireError("a descriptor is missing, or one too many")
+    return request, descriptors
 
 
 def read_descriptor(descriptor: int, *, size_bytes: int) -> bytes | Measured:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from protech.errors import ConfigError, ModelError
 from protech.salus import wire, worker
+from protech.salus.sampling import Sampling
+from protech.salus.seekable import Seekable
 from protech.salus.sniff import MediaType
 from protech.types import Frame, Limits, Measured, PdqHash
 
@@ -132,6 +134,13 @@ class Hostile:
         except OSError as refused:
             return Measured(height_px=1 + (refused.errno or 0))
         return Measured(width_px=got if isinstance(got, int) else None, height_px=1)
+
+    def video(
+        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
+    ) -> Measured:
+        if source.at(0, 4) == b"hang":
+            hang()
+        return Measured(width_px=source.size_bytes, height_px=sampling)
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         return Measured(width_px=len(data), height_px=1 + list(MediaType).index(media_type))

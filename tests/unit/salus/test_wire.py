@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.salus import wire
+from protech.salus.sampling import Sampling
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
 from protech.types import Frame, Measured, Person, Scores
@@ -13,6 +14,7 @@ from protech.types import Frame, Measured, Person, Scores
 requests = st.builds(
     wire.Request,
     operation=st.sampled_from(wire.Operation),
+    sampling=st.sampled_from(Sampling),
     media_type=st.sampled_from(MediaType),
     size_bytes=st.integers(0, 2**64 - 1),
     sequence=st.integers(0, 2**64 - 1),
@@ -58,7 +60,7 @@ def test_a_message_comes_back_the_same(message: wire.Message) -> None:
     assert parsed(wire.message_bytes(message)) == message
 
 
-@given(st.binary(max_size=100) | st.binary(min_size=46, max_size=46))
+@given(st.binary(max_size=100) | st.binary(min_size=wire.REQUEST_BYTES, max_size=wire.REQUEST_BYTES))
 def test_any_bytes_are_a_request_or_refused(head: bytes) -> None:
     try:
         request = wire.parse_request(head)
@@ -120,7 +122,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 def test_a_measurement_longer_than_any_message_is_a_fault() -> None:
     crowd = Scores(persons=(Person(apparent_minor=0.5),) * 1024)
-    measured = Measured(frames=(Frame(scores=crowd),) * 129)
+    measured = Measured(frames=(Frame(scores=crowd),) * 1100)
     with pytest.raises(ValueError, match="beyond"):
         wire.message_bytes(wire.Answer(sequence=1, measured=measured))
 

@@ -18,7 +18,10 @@ scores = st.builds(
     Scores, explicit=st.none() | shares, persons=st.lists(persons, max_size=5).map(tuple)
 )
 frames = st.builds(
-    Frame, hashes=st.lists(hashes, max_size=4).map(tuple), scores=st.none() | scores
+    Frame,
+    track=st.integers(0, 255),
+    hashes=st.lists(hashes, max_size=4).map(tuple),
+    scores=st.none() | scores,
 )
 sides = st.none() | st.integers(1, wire_measured.MAX_SIDE_PX)
 measurements = st.builds(

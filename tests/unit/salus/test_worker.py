@@ -14,6 +14,8 @@ import pytest
 
 from protech.errors import ConfigError, ModelError, SandboxError
 from protech.salus import wire, worker
+from protech.salus.sampling import Sampling
+from protech.salus.seekable import Seekable
 from protech.salus.sniff import MediaType
 from protech.salus.wire_measured import WireError
 from protech.types import Limits, Measured, Unscannable
@@ -33,6 +35,11 @@ class Echo:
 
     def measure(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         return Measured(width_px=len(data))
+
+    def video(
+        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
+    ) -> Measured:
+        return Measured(width_px=source.size_bytes, height_px=sampling)
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         return Measured(height_px=len(data))
