@@ -85,16 +85,14 @@ def _show_list(options: argparse.Namespace) -> int:
     )
     from protech.lists.store import open_list
     from protech.sandbox import harden_process
-    from protech.types import MatchKind
 
     harden_process()
     known = open_list(options.list)
-    kinds = (MatchKind.SHA256, MatchKind.SHA1, MatchKind.MD5, MatchKind.PDQ)
     fields = {
         **header_fields(known.header),
         "stale": known.ref.stale,
         "bad": known.reading.bad,
-        "identifiers": {kind.value: known.index.count(kind) for kind in kinds},
+        "identifiers": {kind.value: count for kind, count in known.counts().items()},
     }
     if options.json:
         print(json.dumps({"v": 1, **fields}))

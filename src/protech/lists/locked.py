@@ -31,7 +31,7 @@ def locked_file(size_bytes: int) -> Iterator[int]:
         room = max(size_bytes, 1)
         os.ftruncate(descriptor, room)
         with mmap.mmap(descriptor, room) as pages:
-            _lock(pages, room)
+            lock_pages(pages, room)
             os.ftruncate(descriptor, size_bytes)
             try:
                 yield descriptor
@@ -41,7 +41,12 @@ def locked_file(size_bytes: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(pages: mmap.mmap, size_bytes: int) -> None:
+def lock_pages(pages: mmap.mmap, size_bytes: int) -> None:
+    """Keep the first bytes of a mapping out of swap and core dumps.
+
+    Raises:
+        ConfigError: The system does not lock so much memory for this user.
+    """
     pages.madvise(mmap.MADV_DONTDUMP)
     _allow(size_bytes)
     library = ctypes.CDLL(None, use_errno=True)

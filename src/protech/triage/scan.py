@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from protech.errors import ConfigError, SourceError
-from protech.lists.store import KnownList, open_list
+from protech.lists.store import OpenList, open_list
 from protech.salus import rows
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
@@ -120,7 +120,7 @@ def _exit_code(tally: Tally, *, has_refused: bool) -> int:
     return UNREADABLE if tally.unscannable[Unscannable.UNREADABLE] else 0
 
 
-def _warnings(order: Order, known: Sequence[KnownList], engine: Engine) -> Iterator[str]:
+def _warnings(order: Order, known: Sequence[OpenList], engine: Engine) -> Iterator[str]:
     """Yield what makes this scan weaker than it looks."""
     if not known:
         yield "no known list is loaded, so no file is recognised; name one with --list."

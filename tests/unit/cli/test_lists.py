@@ -24,7 +24,7 @@ def test_a_list_is_made_and_shown(tmp_path: Path) -> None:
     }  # fmt: skip
     shown = run("lists", "show", out, folder=tmp_path)
     assert "uses           guard, messaging, triage\n" in shown.stdout
-    assert "identifiers    sha256 1, sha1 1, md5 1, pdq 1\n" in shown.stdout
+    assert "identifiers    sha256 1, sha1 1, md5 1, pdq 1, vpdq 0\n" in shown.stdout
     assert "a.png" not in shown.stdout
     fields = json.loads(run("lists", "show", out, "--json", folder=tmp_path).stdout)
     assert (fields["name"], fields["version"], fields["bad"]) == ("mine", 2, 0)
