@@ -47,9 +47,7 @@ class Meter:
         opening = partial(decode, data, media_type=media_type, at_full_size=True)
         return self._measured(opening, scorer=None)
 
-    def video(
-        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
-    ) -> Measured:
+    def video(self, source: Seekable, *, media_type: MediaType, sampling: Sampling) -> Measured:
         """Return size, hashes and scores of a video's frames, see ``measure_video``."""
         return measure_video(
             source,
