@@ -15,7 +15,7 @@ from typing import TextIO
 from protech import RELEASED, __version__
 from protech.errors import ProtechError
 from protech.lists import kernel as index_kernel
-from protech.lists.store import INDEXES, LOCK
+from protech.lists.indexes import INDEXES, LOCK
 from protech.models.registry import open_models
 from protech.salus.engine import Engine
 from protech.salus.policy import TRIAGE
