@@ -9,11 +9,13 @@ hashlookup-forensic-analyser, whose keys are SHA-1 in upper-case hex.
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from protech.errors import ListFormatError, SourceError
+from protech.lists.entries import OWN_USES, Category, ListHeader
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
 NAME = "circl-hashlookup"
@@ -98,6 +100,18 @@ class Bloom:
                 raise SourceError(f"The filter {path} cannot be read; name a file.") from failed
             raise
         return bloom
+
+    @property
+    def header(self) -> ListHeader:
+        """What a list would say of itself; the filter's own file says when it was made."""
+        return ListHeader(
+            name=self.ref.name,
+            version=self.ref.version,
+            category=Category.KNOWN_GOOD,
+            uses=OWN_USES,
+            created_at=datetime.fromtimestamp(os.fstat(self._descriptor).st_mtime, UTC),
+            count=self.entries,
+        )
 
     def contains(self, sha1: bytes) -> bool:
         """Return whether the filter has a file; True by mistake at ``false_positive_rate``."""

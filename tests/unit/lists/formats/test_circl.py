@@ -60,6 +60,15 @@ def test_it_is_a_known_list_to_the_engine(tmp_path: Path) -> None:
     bloom.close()
 
 
+def test_its_header_says_that_it_is_harmless_and_how_many_files_it_has(tmp_path: Path) -> None:
+    os.utime(write(tmp_path / "f", KNOWN), (0, 86_400))
+    with Bloom.open(tmp_path / "f", name="x", version=7) as bloom:
+        header = bloom.header
+    assert header.is_known_good
+    assert (header.name, header.version, header.count) == ("x", 7, 50)
+    assert header.created_at.isoformat() == "1970-01-02T00:00:00+00:00"
+
+
 def test_nothing_resembles_a_file_of_the_filter(tmp_path: Path) -> None:
     with Bloom.open(write(tmp_path / "f", KNOWN)) as bloom:
         assert bloom.near([PdqHash(bits=bytes(32), quality=100)]) == []
