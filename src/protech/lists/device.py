@@ -54,19 +54,20 @@ class DeviceLists:
             ConfigError: The directory cannot be made.
             TrustError: It is open to others.
         """
-        private_directory(self.folder)
-        private_directory(self.folder / REPOSITORIES)
-        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as refused:
-                if refused.errno not in {errno.EAGAIN, errno.EACCES}:
-                    raise
+        with self._lock() as descriptor:
+            if not _is_free(descriptor):
                 if on_wait is not None:
                     on_wait()
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def _lock(self) -> Iterator[int]:
+        private_directory(self.folder)
+        private_directory(self.folder / REPOSITORIES)
+        descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 
@@ -188,14 +189,25 @@ class DeviceLists:
     def settle(self, held: HeldList) -> None:
         """Let go of the version before ``held``, which is in use now.
 
+        Nobody waits for a sync here: whoever opens the list next does it then.
+
         Raises:
             ConfigError: The directory cannot be written to.
         """
-        with self.turn():
-            for pinned in self.repositories():
+        with self._lock() as descriptor:
+            for pinned in self.repositories() if _is_free(descriptor) else ():
                 shelf = pinned.shelf(held.name)
                 if shelf.current() == held:
                     shelf.settle()
+
+
+def _is_free(descriptor: int) -> bool:
+    """Take the lock and return True, unless another process holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def unsealed(held: HeldList, sealed: int, plain: int, identity: str) -> None:

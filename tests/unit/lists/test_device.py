@@ -163,6 +163,9 @@ def test_the_version_before_goes_once_the_new_one_is_in_use(kept: Kept) -> None:
     now = kept.device.find(LIST)
     kept.device.settle(before)
     assert before.path.exists()
+    with kept.device.turn():
+        kept.device.settle(now)
+    assert before.path.exists()
     kept.device.settle(now)
     assert not before.path.exists()
     assert kept.content() == kept.repository.contents[LIST, 2]

@@ -138,7 +138,7 @@ def address_of(place: str) -> str:
                 " be the same from every device."
             )
         return place if place.endswith("/") else f"{place}/"
-    folder = Path(place)
+    folder = Path(unquote(parts.path) if parts.scheme == "file" else place)
     if not folder.is_dir():
         raise ConfigError(
             f"{place} is neither a web address (https://...) nor a directory here; name where"

@@ -21,7 +21,16 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import DelegatedRole, Key, Metadata, Role, Root, Targets, Timestamp
+from tuf.api.metadata import (
+    DelegatedRole,
+    Key,
+    Metadata,
+    Role,
+    Root,
+    Snapshot,
+    Targets,
+    Timestamp,
+)
 from tuf.api.metadata import TargetFile as SignedFile
 from tuf.ngclient import Updater
 
@@ -138,12 +147,25 @@ class Remote:
             self._updater.refresh()
             root = self._read(Root)
             timestamp = self._read(Timestamp)
-        _check_signers(root, self._read(Targets))
+        check_roles(_signers(root, self._read(Targets)))
         return Pins(
             extension=parse_extension(root.unrecognized_fields.get(EXTENSION)),
             version=root.version,
             fresh_until=timestamp.expires,
         )
+
+    def signers(self) -> Mapping[str, RoleKeys]:
+        """Return who signs what, by role; ``refresh`` comes first."""
+        return _signers(self._read(Root), self._read(Targets))
+
+    def expiries(self) -> Mapping[str, datetime]:
+        """Return until when each of the four roles was signed; ``refresh`` comes first."""
+        return {
+            Root.type: self._read(Root).expires,
+            Targets.type: self._read(Targets).expires,
+            Snapshot.type: self._read(Snapshot).expires,
+            Timestamp.type: self._read(Timestamp).expires,
+        }
 
     def delegations(self) -> Mapping[str, DelegatedRole]:
         """Return the authorities' roles by name; ``refresh`` comes first."""
@@ -199,7 +221,9 @@ class Remote:
         with explained():
             return self._fetcher.download_bytes(f"{self._address}{name}", most_bytes)
 
-    def _read[T: (Root, Timestamp, Targets)](self, kind: type[T], name: str = "") -> T:
+    def _read[T: (Root, Timestamp, Snapshot, Targets)](
+        self, kind: type[T], name: str = ""
+    ) -> T:
         """Return metadata that python-tuf has checked and put where only this user writes."""
         path = self._metadata / f"{name or kind.type}.json"
         return Metadata[T].from_file(str(path)).signed
@@ -227,8 +251,8 @@ def _message(messages: Mapping[type[Exception], str], error: Exception) -> str:
     return next(text for kind, text in messages.items() if isinstance(error, kind))
 
 
-def _check_signers(root: Root, targets: Targets) -> None:
-    """Check who may sign: the four roles, and the authorities that targets delegates to."""
+def _signers(root: Root, targets: Targets) -> dict[str, RoleKeys]:
+    """Return who signs the four roles, and the authorities' that targets delegates to."""
     signers = {name: _role_keys(role, root.keys) for name, role in root.roles.items()}
     if targets.targets:
         raise TrustError("The repository's targets hold lists; only authorities publish them.")
@@ -242,7 +266,7 @@ def _check_signers(root: Root, targets: Targets) -> None:
         for role in roles.values():
             check_delegation(role.name, role.paths, is_terminating=role.terminating)
             signers[role.name] = _role_keys(role, targets.delegations.keys)
-    check_roles(signers)
+    return signers
 
 
 def _role_keys(role: Role, keys: Mapping[str, Key]) -> RoleKeys:

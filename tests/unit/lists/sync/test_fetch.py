@@ -187,6 +187,7 @@ def test_a_directory_is_read_like_a_server(
     fetcher: Fetcher, server: Server, tmp_path: Path
 ) -> None:
     address = address_of(str(server.folder))
+    assert address_of(address) == address
     assert fetcher.download_bytes(f"{address}file", len(CONTENT)) == CONTENT
     with pytest.raises(DownloadHTTPError):
         fetcher.download_bytes(f"{address}nothing", 10)
