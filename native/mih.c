@@ -352,7 +352,7 @@ static int read_fully(int descriptor, uint8_t *out, size_t size, uint64_t at)
     return 1;
 }
 
-enum { BLOCKS_READ = 8 };
+enum { BLOCKS_READ = 16 };
 
 /* Seal `size` bytes of a file, `at` bytes from its start. */
 static int seal_file(int descriptor, uint64_t at, uint64_t size, const Py_buffer *keys,

@@ -30,8 +30,8 @@ NUMPY = "NumPy"
 NO_PLACE = 2**32 - 1
 """Stands for the place of the nearest hash where none is near enough."""
 
-BLOCK_BYTES = 32 * 1024
-"""What one seal is of. With its keys it fits a core's second cache."""
+BLOCK_BYTES = 16 * 1024
+"""What one seal is of. Its keys fit a core's first cache."""
 
 
 class _Searcher(Protocol):

@@ -1,6 +1,6 @@
 """The seals of an index's parts: what is cut, added to or changed is found before it is used.
 
-Each block of 32 KiB of each part has a seal of 64 bits: the sum, modulo 2^64, of its 32-bit
+Each block of 16 KiB of each part has a seal of 64 bits: the sum, modulo 2^64, of its 32-bit
 little-endian characters, each times a key of its own. The keys are odd numbers drawn at random
 for each index; the manifest holds the seed they are expanded from (SHAKE-256), every part's
 size, and the SHA-256 of all seals; its own SHA-256 stands before it. Every byte is checked on
