@@ -53,7 +53,7 @@ class BatchMaker:
             if digest is not None:
                 self._add(kind, (digest,))
         self._add("pdq", entry.pdq)
-        self._add("vpdq", entry.vpdq)
+        self._add("vpdq", tuple(dict.fromkeys(entry.vpdq)))
         if entry.label is not None:
             self._labels += [None] * (self.count - len(self._labels))
             self._labels.append(entry.label)

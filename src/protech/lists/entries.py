@@ -106,3 +106,12 @@ class BadEntry:
 
     line: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What came of reading a list: entries kept, lines that are none, the first of them."""
+
+    entries: int
+    bad: int
+    first_bad: tuple[BadEntry, ...] = ()

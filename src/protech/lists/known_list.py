@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protech.errors import TrustError
-from protech.lists.entries import BadEntry, Category
+from protech.lists.alike import likenesses
+from protech.lists.entries import BadEntry, Category, Reading
 from protech.lists.formats.own import parse_header
 from protech.lists.index import RADIUS_BITS, Hit, Index
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
@@ -17,15 +20,6 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the time."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What came of reading a list: entries kept, lines that are none, the first of them."""
-
-    entries: int
-    bad: int
-    first_bad: tuple[BadEntry, ...] = ()
 
 
 class KnownList:
@@ -69,14 +63,38 @@ class KnownList:
             return []
         return self._matches(self.index.near(hashes, radius_bits=radius_bits))
 
+    def near_video(self, queries: NDArray[np.uint8]) -> list[Match]:
+        """Return the entries most like a video, as ``alike.likenesses`` does.
+
+        Args:
+            queries: shape (k, 32), the distinct hashes of its frames of good quality.
+        """
+        if self.header.is_known_good:
+            return []
+        source = self.ref
+        return [
+            Match(
+                source=source,
+                kind=MatchKind.VPDQ,
+                entry=self._label(one.row),
+                distance_bits=one.distance_bits,
+                query_percent=one.query_percent,
+                known_percent=one.known_percent,
+            )
+            for one in likenesses(self.index, queries)
+        ]
+
+    def _label(self, row: int) -> str | None:
+        """Return an entry's own name, which only own lists show."""
+        return self.index.label(row) if self.header.category is Category.OWN else None
+
     def _matches(self, hits: Sequence[Hit]) -> list[Match]:
-        is_own = self.header.category == Category.OWN
         source = self.ref
         return [
             Match(
                 source=source,
                 kind=hit.kind,
-                entry=self.index.label(hit.row) if is_own else None,
+                entry=self._label(hit.row),
                 distance_bits=hit.distance_bits,
                 quality=hit.quality,
                 is_known_good=self.header.is_known_good,

@@ -9,16 +9,21 @@ from pathlib import Path
 
 from protech.errors import ListFormatError, SourceError
 from protech.lists.device import DeviceLists
+from protech.lists.entries import Use
+from protech.lists.exceptions import Exceptions, open_exceptions, pinned_keys, refuse_guard
+from protech.lists.formats import circl
+from protech.lists.formats.circl import Bloom
 from protech.lists.indexes import index_of
 from protech.lists.known_list import Clock, KnownList, utc_now
 from protech.lists.synced import SyncedList
-from protech.lists.trust import NAME
+from protech.lists.trust import NAME, TargetKind
+from protech.settings import Places, read_settings
 
 CHUNK_BYTES = 1 << 20
 
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
-OpenList = KnownList | SyncedList
+OpenList = KnownList | SyncedList | Bloom
 
 
 def open_list(
@@ -32,8 +37,9 @@ def open_list(
     """Open a known list, indexing it where that has not been done.
 
     Args:
-        source: A list as ``protech lists make`` or ``import`` writes it, or the name of one
-            that ``protech lists sync`` brought here. A file of that name comes first.
+        source: A list as ``protech lists make`` or ``import`` writes it, CIRCL's filter of
+            harmless files, or the name of a list that ``protech lists sync`` brought here. A
+            file of that name comes first.
         use: What it is to be used for; None only to look at it.
         cache: Where indexes live; None takes the user's cache directory.
         clock: Tells whether it has expired.
@@ -50,10 +56,45 @@ def open_list(
     if is_name(source) and not path.exists():
         return SyncedList(str(source), use=use, device=device, cache=cache, clock=clock)
     with _opened(path) as descriptor:
+        if circl.matches(os.pread(descriptor, circl.HEADER.size, 0)):
+            return Bloom.open(path)
         index = index_of(descriptor, sha256=_sha256(descriptor), cache=cache)
     known = KnownList(index, clock=clock)
     known.check_use(use)
     return known
+
+
+def open_exception_list(
+    source: str | os.PathLike[str],
+    *,
+    application: str,
+    clock: Clock = utc_now,
+    device: DeviceLists | None = None,
+) -> Exceptions:
+    """Open a signed exception list: a file, or one that ``protech lists sync`` brought here.
+
+    Args:
+        source: A file with its signature beside it, or a name; a file of that name comes first.
+        application: Which one uses it, as ``PolicySettings.name`` says.
+        clock: Tells what has expired.
+        device: Where synced lists are kept; None takes the user's own.
+
+    Raises:
+        ConfigError: It is for a guarded person's device, or cannot be read.
+        SourceError: There is no such file or list.
+        TrustError: It is not signed by a key that the settings pin, or not for this use.
+        ListFormatError: It is no exception list.
+    """
+    path = Path(source)
+    if not is_name(source) or path.exists():
+        keys = pinned_keys(read_settings(Places.of_user().settings_file))
+        return open_exceptions(path, application=application, keys=keys, clock=clock)
+    refuse_guard(application)
+    device = device or DeviceLists.of_user()
+    kind = TargetKind.EXCEPTIONS
+    with device.opened(str(source), Use(application), kind=kind) as (held, descriptor):
+        content = os.pread(descriptor, held.target.size_bytes, 0)
+    return Exceptions(content, application=application, clock=clock)
 
 
 def is_name(source: str | os.PathLike[str]) -> bool:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protech.errors import ProtechError
 from protech.lists.device import DeviceLists
-from protech.lists.entries import ListHeader, Use
+from protech.lists.entries import ListHeader, Reading, Use
 from protech.lists.index import RADIUS_BITS
 from protech.lists.indexes import index_in_memory, index_of
-from protech.lists.known_list import Clock, KnownList, Reading, utc_now
+from protech.lists.known_list import Clock, KnownList, utc_now
 from protech.lists.locked import lock_pages
 from protech.lists.shelf import HeldList
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
@@ -92,6 +95,10 @@ class SyncedList:
     def near(self, hashes: Sequence[PdqHash], *, radius_bits: int = RADIUS_BITS) -> list[Match]:
         """Return the nearest entries, as ``KnownList.near`` does."""
         return self._known.near(hashes, radius_bits=radius_bits)
+
+    def near_video(self, queries: NDArray[np.uint8]) -> list[Match]:
+        """Return the entries most like a video, as ``KnownList.near_video`` does."""
+        return self._known.near_video(queries)
 
     def _look(self) -> None:
         """Start to open a newer version where there is one; nobody waits for it."""

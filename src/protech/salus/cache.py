@@ -13,7 +13,15 @@ PASSING = frozenset(
 )
 """Results that say more of the moment than of the bytes; they are measured again."""
 
-Key = tuple[bytes, Kind | None, tuple[ListRef, ...], tuple[tuple[str, str], ...], str]
+Key = tuple[
+    bytes,
+    Kind | None,
+    tuple[ListRef, ...],
+    tuple[tuple[str, str], ...],
+    str,
+    tuple[tuple[str, int, int], ...],
+]
+"""SHA-256, what the item claims to be, lists, models, policy, exception lists."""
 
 
 class VerdictCache:

@@ -5,68 +5,28 @@ sniff -> digest -> exact lists --hit-----------------------------.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from protech.lists.store import open_list
+from protech.lists.store import open_exception_list, open_list
 from protech.models.registry import open_models
 from protech.salus.cache import Key, VerdictCache
+from protech.salus.examine import Examiner
 from protech.salus.intake import Source, Watch, digests, head, opened, sha256_in_memory
-from protech.salus.policy import TRIAGE, Policy, PolicySettings, has_exact_match
+from protech.salus.policy import TRIAGE, Policy, PolicySettings
 from protech.salus.pool import Pool
-from protech.salus.resembling import resembling
-from protech.salus.sniff import MediaType, sniff
+from protech.salus.sniff import sniff
 from protech.types import (
-    Digests,
     Findings,
     Kind,
     Limits,
     ListRef,
-    Match,
-    Measured,
     Media,
-    PdqHash,
     Unscannable,
     Verdict,
 )
-
-
-class Known(Protocol):
-    """A known list, opened."""
-
-    @property
-    def ref(self) -> ListRef:
-        """Return the name and version that verdicts print."""
-
-    def exact(self, digests: Digests) -> Sequence[Match]:
-        """Return the entries that hold one of ``digests``."""
-
-    def near(self, hashes: Sequence[PdqHash], *, radius_bits: int) -> Sequence[Match]:
-        """Return the entries within ``radius_bits`` of one of ``hashes``."""
-
-
-class Measuring(Protocol):
-    """What measures an item out of harm's way; ``salus.pool.Pool`` is one."""
-
-    def measure(self, media: Media, media_type: MediaType) -> Measured:
-        """Return hashes and scores of every judged frame."""
-
-    def header(self, media: Media, media_type: MediaType) -> Measured:
-        """Return the declared size only."""
-
-    def rehash(self, media: Media, media_type: MediaType) -> Measured:
-        """Return hashes of all pixels of every judged frame, without scores."""
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether hostile media is parsed under the kernel's lock."""
-
-    def close(self) -> None:
-        """End every worker."""
 
 
 class Engine:
@@ -75,19 +35,14 @@ class Engine:
     def __init__(
         self,
         *,
-        known: Sequence[Known],
-        pool: Measuring,
+        examiner: Examiner,
         policy: Policy,
-        limits: Limits | None = None,
-        models: tuple[tuple[str, str], ...] = (),
         cache: VerdictCache | None = None,
     ) -> None:
         """Take the parts; ``open`` makes them from files."""
-        self._known = tuple(known)
-        self._pool = pool
+        self._examiner = examiner
+        self._pool = examiner.pool
         self._policy = policy
-        self._limits = limits or Limits()
-        self._models = models
         self._cache = cache if cache is not None else VerdictCache()
 
     @classmethod
@@ -95,6 +50,7 @@ class Engine:
         cls,
         *,
         lists: Iterable[str | os.PathLike[str]] = (),
+        exceptions: Iterable[str | os.PathLike[str]] = (),
         models: str | os.PathLike[str] | None = None,
         use_models: bool = True,
         settings: PolicySettings = TRIAGE,
@@ -102,12 +58,14 @@ class Engine:
         workers: int | None = None,
         borders: bool = False,
         dihedral: bool = False,
+        judges_video: bool = True,
         allow_unsandboxed: bool = False,
     ) -> Self:
         """Open lists and models and start the workers.
 
         Args:
-            lists: Files as ``protech lists make`` writes them.
+            lists: Files as ``protech lists make`` writes them, or names of synced lists.
+            exceptions: Signed exception lists, which take matches away before the decision.
             models: A directory of models and cards; None takes those of the package.
             use_models: False judges by known lists alone.
             settings: Which application's choices the policy table takes.
@@ -115,6 +73,7 @@ class Engine:
             workers: Sandboxed processes; None takes one for each processor.
             borders: Find a listed picture that has bars of one colour around it, too.
             dihedral: Find one that was mirrored or turned, too.
+            judges_video: False leaves every video unscannable.
             allow_unsandboxed: Go on where the kernel cannot lock a worker; for the guard,
                 which says so on its page.
 
@@ -122,8 +81,12 @@ class Engine:
             ListFormatError: A list is not one.
             ModelError: A model or card cannot be used.
             SandboxError: The kernel does not let a worker be locked down.
+            TrustError: A list is for another use, or an exception list is not signed.
         """
-        known = [open_list(Path(path), use=settings.name) for path in lists]
+        known = tuple(open_list(source, use=settings.name) for source in lists)
+        silencing = tuple(
+            open_exception_list(source, application=settings.name) for source in exceptions
+        )
         directory = Path(models) if models is not None else None
         model_set = open_models(directory) if use_models else None
         limits = limits or Limits()
@@ -136,23 +99,25 @@ class Engine:
             allow_unsandboxed=allow_unsandboxed,
         )
         point = model_set.point(settings.name) if model_set else None
-        return cls(
+        examiner = Examiner(
             known=known,
             pool=pool,
-            policy=Policy(settings=settings, point=point),
             limits=limits,
             models=model_set.ids if model_set else (),
+            exceptions=silencing,
+            judges_video=judges_video,
         )
+        return cls(examiner=examiner, policy=Policy(settings=settings, point=point))
 
     @property
     def lists(self) -> tuple[ListRef, ...]:
         """The lists in use, as verdicts name them."""
-        return tuple(known.ref for known in self._known)
+        return self._examiner.lists
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
         """Pairs of task and model id."""
-        return self._models
+        return self._examiner.models
 
     @property
     def is_sandboxed(self) -> bool:
@@ -182,7 +147,7 @@ class Engine:
                 size_bytes=size_bytes,
                 unscannable=why,
                 lists=self.lists,
-                models=self._models,
+                models=self.models,
             )
         )
 
@@ -226,55 +191,20 @@ class Engine:
         key = self._key(media, fingerprint.sha256)
         verdict = self._cache.find(key)
         if verdict is None:
-            verdict = self._policy.decide(self._findings(media, media_type, fingerprint))
+            verdict = self._policy.decide(
+                self._examiner.findings(media, media_type, fingerprint)
+            )
         if watch.has_changed(media):
             return self.unscannable(Unscannable.CHANGED, kind=verdict.findings.kind)
         self._cache.keep(key, verdict)
         return verdict
-
-    def _findings(self, media: Media, media_type: MediaType, fingerprint: Digests) -> Findings:
-        findings = Findings(
-            kind=media_type.kind,
-            size_bytes=media.size_bytes,
-            digests=fingerprint,
-            matches=tuple(match for known in self._known for match in known.exact(fingerprint)),
-            lists=self.lists,
-            models=self._models,
-        )
-        if has_exact_match(findings.matches):
-            return findings
-        measured, near = resembling(
-            self._known,
-            self._measure(media, media_type),
-            rehash=partial(self._pool.rehash, media, media_type),
-        )
-        return replace(
-            findings,
-            width_px=measured.width_px,
-            height_px=measured.height_px,
-            frames=measured.frames,
-            matches=findings.matches + near,
-            unscannable=measured.unscannable,
-        )
-
-    def _measure(self, media: Media, media_type: MediaType) -> Measured:
-        match media_type.kind:
-            case Kind.IMAGE if media.size_bytes > self._limits.size_bytes:
-                return Measured(unscannable=Unscannable.TOO_LARGE)
-            case Kind.IMAGE:
-                return self._pool.measure(media, media_type)
-            case Kind.VIDEO:
-                return Measured(unscannable=Unscannable.UNKNOWN_TYPE)
-            case Kind.OTHER if media.claims in (Kind.IMAGE, Kind.VIDEO):
-                return Measured(unscannable=Unscannable.UNKNOWN_TYPE)
-            case _:
-                return Measured()
 
     def _key(self, media: Media, sha256: bytes) -> Key:
         return (
             sha256,
             media.claims,
             self.lists,
-            self._models,
+            self.models,
             self._policy.version,
+            tuple(one.state for one in self._examiner.exceptions),
         )

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 use_models=options.models != "none",
                 settings=_settings(options),
                 workers=options.workers,
+                judges_video=options.policy != GUARD.name,  # the guard cannot hold one back yet
                 allow_unsandboxed=options.policy == GUARD.name,
             ) as engine,
             listening(options.socket) as listener,

@@ -61,7 +61,7 @@ def test_a_batch_without_labels_carries_none() -> None:
 
 
 def test_long_videos_end_a_batch_early() -> None:
-    video = Entry(vpdq=(bytes(32),) * VPDQ_PER_ENTRY)
+    video = Entry(vpdq=tuple(i.to_bytes(32) for i in range(VPDQ_PER_ENTRY)))
     counts = [batch.count for batch in batches([video] * 9)]
     assert counts == [BATCH_BYTES // (32 * VPDQ_PER_ENTRY)] * 2 + [1]
 
@@ -69,3 +69,8 @@ def test_long_videos_end_a_batch_early() -> None:
 def test_a_batch_names_nothing_it_holds() -> None:
     (batch,) = batches([Entry(label="holiday.jpg", md5=b"\xab" * 16)])
     assert repr(batch) == "Batch(count=1)"
+
+
+def test_the_frames_of_a_video_are_taken_once_each() -> None:
+    (batch,) = batches([Entry(vpdq=(bytes(32), b"\1" * 32, bytes(32)))])
+    assert batch.raw["vpdq"].tobytes() == bytes(32) + b"\1" * 32

@@ -1,13 +1,42 @@
 """Opening known lists by path or name."""
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from protech.errors import ListFormatError, SourceError
-from protech.lists.store import open_list
-from tests.listed import header, write
+from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
+from protech.lists.device import DeviceLists
+from protech.lists.entries import Use
+from protech.lists.exceptions import KEYS, sign_exceptions
+from protech.lists.formats.exceptions import ExceptionEntry, ExceptionHeader, content_of
+from protech.lists.keys import make_device_key
+from protech.lists.store import open_exception_list, open_list
+from protech.lists.sync.flow import sync
+from protech.lists.trust import TargetKind
+from protech.settings import Places, change_settings
+from protech.signing import Key
+from protech.types import MatchKind
+from tests.as_process import home
+from tests.listed import ASKED, header, write
+from tests.repository import LIST, Repository, target_of
+from tests.repository import header as repository_header
+from tests.unit.lists.formats.test_circl import write as write_filter
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+EXCEPTED = ExceptionHeader(
+    name="unjust",
+    version=1,
+    author="An examiner",
+    created_at=NOW,
+    expires_at=NOW + timedelta(days=1),
+    lists=frozenset({"mine"}),
+)
+EXCEPTION = ExceptionEntry(
+    lists=frozenset({"mine"}), reason="a landscape", author="An examiner", sha256=bytes(32)
+)
 
 
 @pytest.fixture
@@ -46,3 +75,62 @@ def test_a_list_that_changes_meanwhile_is_refused(
     monkeypatch.setattr(os, "pread", pread)
     with pytest.raises(ListFormatError, match="changed while it was read"):
         open_list(path, cache=cache)
+
+
+def test_a_filter_of_harmless_files_is_a_list_like_any_other(tmp_path: Path) -> None:
+    known = open_list(write_filter(tmp_path / "filter", [ASKED.sha1]))
+    assert [match.is_known_good for match in known.exact(ASKED)] == [True]
+    assert known.counts()[MatchKind.SHA1] == known.reading.entries == 1
+
+
+class Silenced:
+    """An exception list that is signed, in the home of somebody who pinned its signer."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, place in home(folder).items():
+            monkeypatch.setenv(name, place)
+        self.path = folder / "exceptions"
+        self.path.write_bytes(content_of(EXCEPTED, [EXCEPTION]))
+        self.signer = sign_exceptions(self.path, name="author", key=Key.generate())
+
+    def pin(self) -> None:
+        settings = Places.of_user().settings_file
+        settings.parent.mkdir(parents=True, mode=0o700)
+        change_settings(settings, {KEYS: [self.signer.text]})
+
+
+@pytest.fixture
+def silenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Silenced:
+    return Silenced(tmp_path, monkeypatch)
+
+
+def test_an_exception_list_counts_once_its_signer_is_pinned(silenced: Silenced) -> None:
+    with pytest.raises(TrustError, match="not signed by a key that the settings pin"):
+        open_exception_list(silenced.path, application="triage")
+    silenced.pin()
+    known = open_exception_list(silenced.path, application="triage")
+    assert known.state == ("unjust", 1, 1)
+
+
+def test_exceptions_are_never_for_a_guarded_person(silenced: Silenced) -> None:
+    silenced.pin()
+    for source in (silenced.path, "of-an-authority"):
+        with pytest.raises(ConfigError, match="guard"):
+            open_exception_list(source, application="guard")
+
+
+def test_an_exception_list_of_an_authority_is_found_by_its_name(tmp_path: Path) -> None:
+    device = DeviceLists(tmp_path / "state")
+    repository = Repository(tmp_path / "r", recipients=[make_device_key(device.key)])
+    content = content_of(replace(EXCEPTED, name=LIST), [EXCEPTION])
+    target = target_of(content, repository_header(), kind=TargetKind.EXCEPTIONS)
+    target = replace(target, uses=frozenset({Use.TRIAGE}))
+    repository.offer(target, content, repository.recipients)
+    repository.log_version(target)
+    repository.publish()
+    done = sync(device, str(repository.folder), root=repository.first_root)
+    assert done.error is None
+    known = open_exception_list(LIST, application="triage", device=device)
+    assert known.in_force == 1
+    with pytest.raises(TrustError, match="not for messaging"):
+        open_exception_list(LIST, application="messaging", device=device)

@@ -23,6 +23,7 @@ from protech.lists.formats.own import (
 )
 from protech.salus.digest import digest
 from protech.salus.engine import Engine
+from protech.salus.examine import Examiner
 from protech.salus.measure import Meter
 from protech.salus.pdq import pdq
 from protech.salus.policy import GUARD, MESSAGING
@@ -141,7 +142,7 @@ def test_path_bytes_and_descriptor_agree(engine: Engine, tmp_path: Path) -> None
         (RESEMBLING[:2000], None, Kind.IMAGE, Unscannable.CORRUPT),
         (b"no picture at all", None, Kind.OTHER, None),
         (b"no picture at all", Kind.IMAGE, Kind.OTHER, Unscannable.UNKNOWN_TYPE),
-        (b"\x00\x00\x00\x18ftypmp42\0\0\0\0mp42isom", None, Kind.VIDEO, "unknown_type"),
+        (b"\x00\x00\x00\x18ftypmp42\0\0\0\0mp42isom", None, Kind.VIDEO, "corrupt"),
         (b"PK\x03\x04" + bytes(60), Kind.IMAGE, Kind.ARCHIVE, None),
     ],
 )
@@ -358,7 +359,8 @@ class Broken:
 
 
 def test_size_that_no_header_declares_is_not_known(engine: Engine) -> None:
-    bare = Engine(known=(), pool=Broken(), policy=engine._policy)
+    examiner = Examiner(known=(), pool=Broken(), limits=Limits())
+    bare = Engine(examiner=examiner, policy=engine._policy)
     assert bare.dimensions(INNOCENT) is None
     assert not bare.is_sandboxed
 

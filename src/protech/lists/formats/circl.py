@@ -14,8 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protech.errors import ListFormatError, SourceError
-from protech.lists.entries import OWN_USES, Category, ListHeader
+from protech.lists.entries import OWN_USES, Category, ListHeader, Reading
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
 NAME = "circl-hashlookup"
@@ -113,6 +116,15 @@ class Bloom:
             count=self.entries,
         )
 
+    @property
+    def reading(self) -> Reading:
+        """What came of reading it: no entry of a filter can be bad."""
+        return Reading(entries=self.entries, bad=0)
+
+    def counts(self) -> dict[MatchKind, int]:
+        """Return how many identifiers of each kind it has."""
+        return {kind: self.entries * (kind is MatchKind.SHA1) for kind in MatchKind}
+
     def contains(self, sha1: bytes) -> bool:
         """Return whether the filter has a file; True by mistake at ``false_positive_rate``."""
         return all(self._is_set(place) for place in self._places(sha1))
@@ -130,6 +142,10 @@ class Bloom:
         radius_bits: int = 0,  # noqa: ARG002 - as above
     ) -> list[Match]:
         """Return nothing: what looks like a harmless file may be anything."""
+        return []
+
+    def near_video(self, queries: NDArray[np.uint8]) -> list[Match]:  # noqa: ARG002 - as above
+        """Return nothing, as ``near``."""
         return []
 
     @property

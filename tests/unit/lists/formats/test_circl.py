@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from protech.errors import ListFormatError, SourceError
 from protech.lists.formats import circl
 from protech.lists.formats.circl import HEADER, MOST_PROBES, Bloom
-from protech.salus.engine import Known
+from protech.salus.examine import Known
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
 
 SHA1 = st.binary(min_size=20, max_size=20)

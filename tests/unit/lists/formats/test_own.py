@@ -66,7 +66,7 @@ ENTRIES = st.builds(
     sha1=digest(20),
     sha256=st.binary(min_size=32, max_size=32),
     pdq=st.lists(st.binary(min_size=32, max_size=32), max_size=3).map(tuple),
-    vpdq=st.lists(st.binary(min_size=32, max_size=32), max_size=3).map(tuple),
+    vpdq=st.lists(st.binary(min_size=32, max_size=32), max_size=3, unique=True).map(tuple),
     photodna=digest(144),
     others=st.dictionaries(st.just("series"), st.integers() | st.text(max_size=5)),
 )
