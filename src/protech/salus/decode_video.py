@@ -5,8 +5,6 @@ other; nothing that a file names elsewhere (another file, a playlist, an address
 there is no protocol to open it with, and the worker's lock has no path and no socket.
 """
 
-import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +25,15 @@ from protech.salus.pdq import pdq, pdq_luma
 from protech.salus.sampling import Sampler, Sampling
 from protech.salus.seekable import Raw
 from protech.salus.sniff import MediaType
+from protech.salus.video_format import (
+    CODECS,
+    ELEMENTARY,
+    OPTIONS,
+    demuxer,
+    has_luma_plane,
+    luma_gain,
+    orientation,
+)
 from protech.types import Limits, PdqHash, Unscannable
 
 MAX_TRACKS = 16
@@ -35,52 +42,7 @@ MAX_TRACKS = 16
 SHOWN_SIDE_PX = 512
 """What the models see keeps a shorter side of this, as photos do."""
 
-_DEMUXERS = {
-    MediaType.MP4: "mov",
-    MediaType.MOV: "mov",
-    MediaType.MKV: "matroska",
-    MediaType.WEBM: "matroska",
-    MediaType.AVI: "avi",
-    MediaType.MPEG_TS: "mpegts",
-    MediaType.MPEG: "mpeg",
-    MediaType.FLV: "flv",
-    MediaType.ASF: "asf",
-    MediaType.OGG_VIDEO: "ogg",
-}
-_ELEMENTARY = b"\x00\x00\x01\xb3"
-"""A bare MPEG-1 or MPEG-2 stream begins so; it has no container."""
-
-_CODECS = frozenset(
-    {
-        "h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg",
-        "png", "h263", "flv1", "theora", "vc1", "wmv1", "wmv2", "wmv3", "msmpeg4v1",
-        "msmpeg4v2", "msmpeg4v3", "prores", "dvvideo",
-    }
-)  # fmt: skip
-"""What people's videos are made of; FFmpeg knows some 300 more, mostly of games."""
-_DECODERS = _CODECS - {"av1", "flv1", "msmpeg4v3"} | {"libdav1d", "flv", "msmpeg4"}
-"""The same by the names of FFmpeg's decoders."""
-
-_OPTIONS = {
-    "protocol_whitelist": "none",
-    "format_whitelist": ",".join(sorted({*_DEMUXERS.values(), "mpegvideo"})),
-    "codec_whitelist": ",".join(sorted(_DECODERS)),  # no sound is ever decoded
-    "enable_drefs": "0",  # MOV: a track that lies in another file
-}
-
 _BUFFER_BYTES = 1 << 18
-
-_LUMA_FIRST = re.compile(r"(yuva?j?4\d\dp|nv\d\d|gray)(9|10|12|14|16)?(le)?")
-"""Layouts whose first plane is luma, one sample for each pixel."""
-_FULL_RANGE = re.compile(r"yuvj|gray")
-"""What swscale, and so the reference, takes for the full range; it does not ask the frame."""
-_LIMITED_STEPS = 219
-"""Steps from black to white where the range is limited. Source: ITU-R BT.601, 2.5.3."""
-
-_UPRIGHT = {(False, False): 1, (True, False): 2, (True, True): 3, (False, True): 4}
-"""EXIF's orientations by which of a and d of a display matrix are negative."""
-_SIDEWAYS = {(False, False): 5, (False, True): 6, (True, True): 7, (True, False): 8}
-"""The same by b and c, where width and height change places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,24 +62,38 @@ class Picture:
         return turned_size((self._frame.width, self._frame.height), self.orientation)
 
     def hashes(self) -> tuple[PdqHash, ...]:
-        """Return the hash of the frame as stored, as vPDQ takes it, then as displayed."""
-        if _LUMA_FIRST.fullmatch(self._frame.format.name) is None:
-            pixels: Pixels = self._frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        """Return the hash of the frame as stored, as vPDQ takes it, then as displayed.
+
+        Raises:
+            Undecodable: The frame is in a layout that nothing converts, or too large for it.
+        """
+        if not has_luma_plane(self._frame.format.name):
+            pixels = self._rgb(self._frame.width, self._frame.height)
             return tuple(pdq(form) for form in _turns(pixels, self.orientation))
         levels, gain = _luma(self._frame)
         forms = _turns(levels[..., None], self.orientation)
         return tuple(pdq_luma(form[..., 0], gain=gain) for form in forms)
 
     def displayed(self) -> Pixels:
-        """Return what a player shows, scaled down where it is large, (h, w, 3) uint8 sRGB."""
-        scale = max(1, min(self._frame.width, self._frame.height) // SHOWN_SIDE_PX)
-        pixels = self._frame.reformat(
-            width=max(1, self._frame.width // scale),
-            height=max(1, self._frame.height // scale),
-            format="rgb24",
-            interpolation="AREA",
-        ).to_ndarray()
-        return turned(np.ascontiguousarray(pixels, dtype=np.uint8), self.orientation)
+        """Return what a player shows, scaled down where it is large, (h, w, 3) uint8 sRGB.
+
+        Raises:
+            Undecodable: As ``hashes``.
+        """
+        width_px, height_px = self._frame.width, self._frame.height
+        scale = max(1, min(width_px, height_px) // SHOWN_SIDE_PX)
+        return turned(self._rgb(width_px // scale, height_px // scale), self.orientation)
+
+    def _rgb(self, width_px: int, height_px: int) -> Pixels:
+        try:
+            pixels = self._frame.reformat(
+                width=width_px, height=height_px, format="rgb24", interpolation="AREA"
+            ).to_ndarray()
+        except MemoryError as bomb:
+            raise Undecodable(Unscannable.TOO_LARGE) from bomb
+        except (FFmpegError, ValueError) as odd:
+            raise Undecodable(Unscannable.CORRUPT) from odd
+        return np.ascontiguousarray(pixels, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +140,10 @@ def decode(
 
 @contextmanager
 def _opened(raw: Raw, media_type: MediaType) -> Iterator[InputContainer]:
-    demuxer = _DEMUXERS[media_type]
-    if raw.read(len(_ELEMENTARY)) == _ELEMENTARY:
-        demuxer = "mpegvideo"
+    form = demuxer(media_type, raw.read(len(ELEMENTARY)))
     raw.seek(0)
     try:
-        container = av.open(
-            raw, "r", format=demuxer, options=_OPTIONS, buffer_size=_BUFFER_BYTES
-        )
+        container = av.open(raw, "r", format=form, options=OPTIONS, buffer_size=_BUFFER_BYTES)
     except MemoryError as bomb:
         raise Undecodable(raw.failure or Unscannable.TOO_LARGE) from bomb
     except (FFmpegError, ValueError) as broken:
@@ -186,13 +158,15 @@ def _tracks(
     """Return what is decoded, films before covers, and why other video streams are not."""
     for stream in container.streams:
         stream.discard = Discard.all
-    known = [stream for stream in container.streams.video if _codec(stream) in _CODECS]
-    known.sort(key=_is_cover)
-    tracks = [_track(number, stream, sampling, limits) for number, stream in enumerate(known)][
-        :MAX_TRACKS
+    known = [stream for stream in container.streams.video if _codec(stream) in CODECS]
+    fitting = [stream for stream in known if stream.width * stream.height <= limits.pixels]
+    fitting.sort(key=_is_cover)
+    tracks = [
+        _track(number, stream, sampling, limits)
+        for number, stream in enumerate(fitting[:MAX_TRACKS])
     ]
     unjudged = []
-    if len(known) > MAX_TRACKS:
+    if len(tracks) < len(known):
         unjudged.append(Unscannable.TOO_LARGE)
     if len(known) < len(container.streams.video) or not (known or container.streams.audio):
         unjudged.append(Unscannable.UNKNOWN_TYPE)
@@ -270,7 +244,7 @@ def _decoded(
         raise Undecodable(Unscannable.TOO_LARGE) from bomb
     except EOFError:  # it was asked before for what it holds back
         return []
-    except FFmpegError:
+    except (FFmpegError, ValueError):  # also a decoder that refuses what the head says
         _note(broken, Unscannable.CORRUPT)
         return []
 
@@ -287,10 +261,7 @@ def _luma(frame: VideoFrame) -> tuple[NDArray[np.unsignedinteger], float]:
     kind = np.uint8 if bits <= 8 else np.uint16
     lines: NDArray[np.uint8 | np.uint16] = np.frombuffer(plane, kind)
     lines = lines.reshape(-1, plane.line_size // lines.itemsize)
-    deeper = 1 << max(0, bits - 8)
-    is_full = _FULL_RANGE.match(frame.format.name) is not None
-    steps = 256 * deeper - 1 if is_full else _LIMITED_STEPS * deeper
-    return lines[: frame.height, : frame.width], 255 / steps
+    return lines[: frame.height, : frame.width], luma_gain(frame.format.name, bits)
 
 
 def _turns[Level: np.unsignedinteger](
@@ -303,14 +274,6 @@ def _turns[Level: np.unsignedinteger](
 
 
 def _orientation(frame: VideoFrame) -> int:
-    """Return EXIF's number for the display matrix of a frame; 1 where it has none.
-
-    Source: ISO 14496-12 8.3.2: x' = a x + c y, y' = b x + d y, with y downwards.
-    """
+    """Return EXIF's number for how a player turns a frame; 1 where it does not."""
     matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
-    if matrix is None:
-        return 1
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return _UPRIGHT[a < 0, d < 0]
-    return _SIDEWAYS[b < 0, c < 0]
+    return 1 if matrix is None else orientation(bytes(matrix))
