@@ -216,8 +216,8 @@ def build(batches: Iterable[Batch], directory: Path, *, about: About = dict) -> 
     Raises:
         OSError: The disk is full or not ours.
 
-    Cost: passing memory of 12 bytes for each perceptual hash and processor, and of some
-    megabytes for the rest; passing room on the disk for the digests once more.
+    Cost: passing memory of 12 bytes for each perceptual hash and processor (of four at most),
+    and of some megabytes for the rest; passing room on the disk for the digests once more.
     """
     new = Path(tempfile.mkdtemp(dir=directory.parent, prefix=NEW))
     try:

@@ -78,18 +78,16 @@ class MemoryFile:
 
     def __init__(self, lock: Lock | None) -> None:
         """Take what locks a mapping; None locks nothing."""
-        self._pages = mmap.mmap(-1, BUFFER_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._size_bytes = 0
         self._lock = lock
-        self._protect()
+        self._pages = self._new_pages(BUFFER_BYTES)
+        self._size_bytes = 0
 
     def write(self, content: Buffer, /) -> object:
         """Append ``content``."""
         view = memoryview(content).cast("B")
         end = self._size_bytes + len(view)
         if end > len(self._pages):
-            self._pages.resize(max(end, 2 * len(self._pages)))
-            self._protect()
+            self._grow(max(end, 2 * len(self._pages)))
         self._pages[self._size_bytes : end] = view
         self._size_bytes = end
         return len(view)
@@ -105,7 +103,17 @@ class MemoryFile:
     def close(self) -> None:
         """Do nothing: it stays as long as it is looked at."""
 
-    def _protect(self) -> None:
-        self._pages.madvise(mmap.MADV_DONTDUMP)
+    def _grow(self, size_bytes: int) -> None:
+        pages = self._new_pages(size_bytes)
+        with memoryview(self._pages) as old:
+            pages[: self._size_bytes] = old[: self._size_bytes]
+        self._pages.close()
+        self._pages = pages
+
+    def _new_pages(self, size_bytes: int) -> mmap.mmap:
+        """Return pages that are locked before anything is in them."""
+        pages = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages.madvise(mmap.MADV_DONTDUMP)
         if self._lock is not None:
-            self._lock(self._pages, len(self._pages))
+            self._lock(pages, size_bytes)
+        return pages
