@@ -140,6 +140,7 @@ def _each(
     """Sync one repository, or all that are known; one that fails leaves the others alone."""
     from protech.errors import ProtechError
     from protech.lists.sync.flow import sync
+    from protech.triage.show import Progress
 
     places = [place] if place else [one.address for one in device.repositories()]
     if not places:
@@ -148,11 +149,21 @@ def _each(
             " sync URL --root FILE"
         )
     failed: list[ProtechError] = []
+    progress = Progress(sys.stderr)
     for each in places:
         try:
-            yield sync(device, each, root=root, uses=uses, on_wait=_say_waiting)
+            yield sync(
+                device,
+                each,
+                root=root,
+                uses=uses,
+                on_wait=_say_waiting,
+                on_bytes=lambda count: progress.show(f"{count / 1e6:,.1f} MB"),
+            )
         except ProtechError as error:
             failed.append(error)
+        finally:
+            progress.clear()
     if failed:
         raise failed[0]
 

@@ -13,7 +13,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -65,14 +65,21 @@ class Fetcher(FetcherInterface):
     """Fetches whole files below one address, each with a bound on its size and its time.
 
     ``folder`` takes what is being downloaded. ``silence_s`` and ``bytes_per_s`` are the bounds
-    on a slow server.
+    on a slow server. ``on_bytes`` is told how much has come so far, of all files.
     """
 
     def __init__(
-        self, folder: Path, *, silence_s: float = SILENCE_S, bytes_per_s: int = BYTES_PER_S
+        self,
+        folder: Path,
+        *,
+        silence_s: float = SILENCE_S,
+        bytes_per_s: int = BYTES_PER_S,
+        on_bytes: Callable[[int], None] | None = None,
     ) -> None:
         """Take where downloads stand while they come in, and what is too slow."""
         self._folder = folder
+        self._on_bytes = on_bytes
+        self._received = 0
         self._silence_s = silence_s
         self._bytes_per_s = bytes_per_s
 
@@ -91,8 +98,14 @@ class Fetcher(FetcherInterface):
                     if received > max_length:
                         raise DownloadLengthMismatchError(f"more than {max_length} bytes")
                     file.write(chunk)
+                    self._tell(len(chunk))
             file.seek(0)
             yield file
+
+    def _tell(self, size_bytes: int) -> None:
+        self._received += size_bytes
+        if self._on_bytes is not None:
+            self._on_bytes(self._received)
 
     def _fetch(self, url: str) -> Generator[bytes]:
         """Yield the content of ``url``; the messages of its errors do not name it."""

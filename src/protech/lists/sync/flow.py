@@ -52,6 +52,7 @@ def sync(
     uses: frozenset[Use] | None = None,
     clock: Clock = utc_now,
     on_wait: Callable[[], None] | None = None,
+    on_bytes: Callable[[int], None] | None = None,
 ) -> Synced:
     """Bring the lists of the repository at ``place`` to this device.
 
@@ -62,6 +63,7 @@ def sync(
         uses: What its lists are wanted for; None: as before, at first all but locate.
         clock: Tells the time.
         on_wait: Called once when another sync is waited for.
+        on_bytes: Told how much has come so far.
 
     Raises:
         TrustError: The repository, or its log, is not what it was or must be.
@@ -75,7 +77,15 @@ def sync(
         if uses is not None:
             pinned = replace(pinned, uses=uses)
         identity = device.identity()
-        return _sync(device, pinned, first, identity=identity, clock=clock)
+        pinned.begin(first)
+        remote = Remote(
+            metadata=pinned.metadata,
+            coming=pinned.coming,
+            address=address,
+            root=first,
+            fetcher=Fetcher(pinned.coming, on_bytes=on_bytes),
+        )
+        return _sync(device, pinned, remote, identity=identity, now=clock())
 
 
 def known(device: DeviceLists, place: str) -> Pinned | None:
@@ -112,18 +122,10 @@ def _pinned(device: DeviceLists, address: str, root: bytes | None) -> tuple[Pinn
 
 
 def _sync(
-    device: DeviceLists, pinned: Pinned, root: bytes, *, identity: str, clock: Clock
+    device: DeviceLists, pinned: Pinned, remote: Remote, *, identity: str, now: datetime
 ) -> Synced:
-    pinned.begin(root)
-    remote = Remote(
-        metadata=pinned.metadata,
-        coming=pinned.coming,
-        address=pinned.address,
-        root=root,
-        fetcher=Fetcher(pinned.coming),
-    )
     pins = remote.refresh()
-    history = read_history(remote, pins.extension, earlier=pinned.checkpoint, now=clock())
+    history = read_history(remote, pins.extension, earlier=pinned.checkpoint, now=now)
     pinned.keep_checkpoint(history.note)
     pinned.keep()
     taking = Taking(

@@ -1,6 +1,7 @@
 """Files of a repository from servers that are slow, gone, or send one elsewhere."""
 
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,9 +19,10 @@ from tuf.api.exceptions import (
 from protech.errors import ConfigError
 from protech.lists.device import DeviceLists
 from protech.lists.keys import make_device_key
-from protech.lists.sync.fetch import Broken, Fetcher, Redirected, address_of
+from protech.lists.sync.fetch import Broken, Fetcher, Redirected, _tls, address_of
 from protech.lists.sync.flow import sync
 from protech.lists.sync.taking import State
+from tests.e2e.matrix import certificates
 from tests.repository import Server, answer, served
 from tests.unit.lists.sync.conftest import Stage
 
@@ -181,6 +183,62 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 ) -> None:
     with pytest.raises(Broken):
         fetcher.download_bytes(f"https{server.address[4:]}file", 10)
+
+
+@pytest.fixture
+def secure(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve over TLS with a certificate that the system trusts; give the address."""
+    made = certificates.make(tmp_path, ["localhost"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.chain, made.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    _tls.cache_clear()
+    yield f"https://localhost:{server.server_address[1]}/"
+    _tls.cache_clear()
+
+
+def test_a_file_comes_over_tls_from_the_server_that_was_named(
+    fetcher: Fetcher, secure: str
+) -> None:
+    assert fetcher.download_bytes(f"{secure}file", len(CONTENT)) == CONTENT
+    with pytest.raises(Broken):
+        fetcher.download_bytes(f"{secure.replace('localhost', '127.0.0.1')}file", 10)
+
+
+@pytest.mark.parametrize("slow", [silent, dripping_headers, dripping_content])
+def test_a_slow_server_is_given_up_over_tls(
+    fetcher: Fetcher,
+    server: Server,
+    secure: str,
+    slow: Callable[[BaseHTTPRequestHandler], None],
+) -> None:
+    server.answers["file"] = slow
+    with pytest.raises(SlowRetrievalError):
+        fetcher.download_bytes(f"{secure}file", len(CONTENT))
+
+
+def test_a_proxy_of_the_system_is_used_and_told_nothing_more(
+    fetcher: Fetcher, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server.answers["file"] = answer(CONTENT)
+    url = "http://lists.example.org/file"
+    assert fetcher.download_bytes(url, len(CONTENT)) == CONTENT
+    ((_, asked, headers),) = server.requests
+    assert (asked, {name for name, _ in headers}) == (
+        url,
+        {"Host", "Accept-Encoding", "Connection"},
+    )
+
+
+def test_how_much_came_is_told(tmp_path: Path, server: Server) -> None:
+    told: list[int] = []
+    fetcher = Fetcher(tmp_path, on_bytes=told.append)
+    for _ in range(2):
+        fetch(fetcher, server)
+    assert told[-1] == 2 * len(CONTENT)
 
 
 def test_a_directory_is_read_like_a_server(
