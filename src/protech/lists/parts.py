@@ -79,7 +79,7 @@ class MemoryFile:
     def __init__(self, lock: Lock | None) -> None:
         """Take what locks a mapping; None locks nothing."""
         self._lock = lock
-        self._pages = self._new_pages(BUFFER_BYTES)
+        self._pages = self._new_pages(mmap.PAGESIZE)  # few may be locked, so begin with one
         self._size_bytes = 0
 
     def write(self, content: Buffer, /) -> object:

@@ -56,8 +56,8 @@ def test_every_page_in_memory_is_locked_as_it_grows() -> None:
 
     file = MemoryFile(lock)
     for _ in range(5):
-        file.write(bytes(BUFFER_BYTES))
-    assert locked == [BUFFER_BYTES << doublings for doublings in range(4)]
+        file.write(bytes(mmap.PAGESIZE))
+    assert locked == [mmap.PAGESIZE << doublings for doublings in range(4)]
 
 
 def test_what_cannot_be_locked_is_not_kept() -> None:
