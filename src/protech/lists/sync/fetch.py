@@ -278,18 +278,22 @@ class _Watch:
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, watch: _Watch, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(*arguments, **options)
+    def __init__(self, watch: _Watch, host: str, *, timeout: float) -> None:
+        super().__init__(host, timeout=timeout)
         self._create_connection = partial(_watched, watch)
 
 
 class _SecureConnection(http.client.HTTPSConnection):
-    def __init__(self, watch: _Watch, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, watch: _Watch, host: str, *, timeout: float, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host, timeout=timeout, context=context)
         self._create_connection = partial(_watched, watch)
 
 
-def _watched(watch: _Watch, *arguments: Any, **options: Any) -> socket.socket:  # noqa: ANN401
-    connection = socket.create_connection(*arguments, **options)
+def _watched(
+    watch: _Watch, address: tuple[str, int], timeout: float, source: None
+) -> socket.socket:
+    connection = socket.create_connection(address, timeout, source)
     watch.hold(connection)
     return connection

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from protech.errors import ProtechError, TrustError
+from protech.errors import ProtechError, SourceError, TrustError
 from protech.lists.device import DeviceLists
 from protech.lists.entries import OWN_USES, Use
 from protech.lists.pinned import Pinned
@@ -33,7 +33,7 @@ def utc_now() -> datetime:
 class Synced:
     """What a sync of one repository did; ``error`` is the first thing that did not hold.
 
-    Where there is one, the lists that ``outcomes`` does not call refused are in place.
+    Where there is one, the lists that ``outcomes`` gives no reason for are in place.
     """
 
     repository: str
@@ -149,28 +149,31 @@ def _sync(
 
 
 def _outcomes(taking: Taking, errors: list[ProtechError]) -> Iterator[Outcome]:
-    """Take one list after the other; a fault of one leaves the others alone.
-
-    A server that is gone, or a full disk, ends it: the next list would fare no better.
-    """
+    """Take one list after the other; a fault of one leaves the others alone."""
     offered: set[str] = set()
     for authority in taking.remote.delegations().values():
         lists = {path.removesuffix(".*") for path in authority.paths or ()}
         try:
             offers = _by_name(taking.remote.offers(authority))
-        except TrustError as wrong:
+        except (TrustError, SourceError) as wrong:
             errors.append(wrong)
             offered |= lists
-            yield Outcome(name=authority.name, state=State.REFUSED, why=str(wrong))
+            yield _fault(authority.name, wrong)
             continue
         offered |= set(offers)
         for name, ones in offers.items():
             try:
                 yield taking.take(ones)
-            except TrustError as wrong:
+            except (TrustError, SourceError) as wrong:
                 errors.append(wrong)
-                yield Outcome(name=name, state=State.REFUSED, why=str(wrong))
+                yield _fault(name, wrong)
     yield from _withdrawn(taking.pinned, offered)
+
+
+def _fault(name: str, wrong: ProtechError) -> Outcome:
+    is_refused = isinstance(wrong, TrustError)
+    state = State.REFUSED if is_refused else State.NOT_FETCHED
+    return Outcome(name=name, state=state, why=str(wrong))
 
 
 def _by_name(offers: Sequence[Offer]) -> Mapping[str, list[Offer]]:

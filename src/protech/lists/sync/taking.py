@@ -40,11 +40,13 @@ class State(StrEnum):
     """It is not offered any more: what is here stays, and becomes stale."""
     REFUSED = "refused"
     """Something does not hold: what is here stays, and becomes stale."""
+    NOT_FETCHED = "not_fetched"
+    """It could not be had this time: what is here stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a list, or of an authority's lists; ``why`` where it was refused."""
+    """What became of a list, or of all of an authority's; ``why`` where it is not in place."""
 
     name: str
     state: State

@@ -85,12 +85,23 @@ def test_a_server_that_goes_while_a_list_comes_leaves_the_old_one(stage: Stage) 
         handler.close_connection = True
 
     stage.server.answers[stage.repository.file_of(target).name] = half
+    done = stage.sync()
+    assert [one.state for one in done.outcomes] == [State.NOT_FETCHED]
     with pytest.raises(SourceError, match="the connection broke"):
-        stage.sync()
+        raise done.error or AssertionError
     assert stage.has(1)
     stage.server.answers.clear()
     assert states(stage) == [State.TAKEN]
     assert stage.has(2)
+
+
+def test_a_list_whose_file_is_missing_leaves_the_others_alone(stage: Stage) -> None:
+    stage.repository.file_of(stage.repository.add(MORE, version=2)).unlink()
+    stage.repository.add(lines(4, 5), name=OTHER_LIST)
+    stage.repository.publish()
+    done = stage.sync()
+    assert [one.state for one in done.outcomes] == [State.NOT_FETCHED, State.TAKEN]
+    assert stage.has(1, OTHER_LIST)
 
 
 def test_what_decrypts_to_something_else_than_was_signed_is_refused(stage: Stage) -> None:
