@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import av
+import av.subtitles.codeccontext  # PyAV imports these when it first meets any stream
+import av.subtitles.stream
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -227,7 +229,11 @@ def _packets(
     try:
         # An own loop: what is thrown into this generator is no fault of the demuxer.
         while (packet := next(packets, None)) is not None:
-            yield of[packet.stream_index], packet
+            track = of.get(packet.stream_index)
+            if track is None:  # a stream that was not there when the file was opened
+                _note(broken, Unscannable.UNKNOWN_TYPE)
+            else:
+                yield track, packet
     except MemoryError as bomb:
         raise Undecodable(Unscannable.TOO_LARGE) from bomb
     except FFmpegError:
