@@ -54,7 +54,9 @@ class Authority:
     repository: Repository
 
     @classmethod
-    def new(cls, folder: Path, *, lists: Iterable[str] = ("baseline",)) -> "Authority":
+    def new(
+        cls, folder: Path, *, lists: Iterable[str] = ("baseline",), now: datetime = NOW
+    ) -> "Authority":
         """Make one in a new folder; its first documents wait for signatures."""
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -70,7 +72,7 @@ class Authority:
             witnesses=(key("w1"), key("w2")),
             quorum=2,
         )
-        new(folder / "repository", plan, NOW)
+        new(folder / "repository", plan, now)
         return cls(folder=folder, repository=Repository(folder / "repository"))
 
     def key(self, name: str) -> Key:

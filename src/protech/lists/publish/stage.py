@@ -155,9 +155,7 @@ def _served(repository: Repository, list_name: str) -> list[ListTarget]:
     if not repository.versions():
         return []
     documents = repository.served()
-    if f"{list_name}.*" not in {p for r in documents.delegated.values() for p in r.paths or ()}:
-        return []
-    return documents.offered(list_name)
+    return documents.offered(list_name) if list_name in documents.lists() else []
 
 
 def _check_version(name: str, version: int, before: Iterable[ListTarget]) -> None:

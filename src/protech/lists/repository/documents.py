@@ -198,10 +198,9 @@ class Documents:
         for name, role in self.delegated.items():
             if f"{list_name}.*" in (role.paths or ()):
                 return name
-        known = sorted(path.removesuffix(".*") for path in self._paths())
         raise TrustError(
-            f"The list {list_name!r} belongs to no authority here, only {', '.join(known)};"
-            " give it to one with `protech lists publish delegate`."
+            f"The list {list_name!r} belongs to no authority here; the lists that do are"
+            f" {', '.join(self.lists())}. Give it to one: `protech lists publish delegate`."
         )
 
     def targets_of(self, authority: str) -> list[ListTarget]:
@@ -230,9 +229,10 @@ class Documents:
             for file in document.signed.targets.values()
         }
 
-    def _paths(self) -> Iterator[str]:
-        for role in self.delegated.values():
-            yield from role.paths or ()
+    def lists(self) -> list[str]:
+        """Return the names of all lists that an authority has been given."""
+        paths = (path for role in self.delegated.values() for path in role.paths or ())
+        return sorted(path.removesuffix(".*") for path in paths)
 
     def _progress(self, role: str, document: Document) -> Progress:
         payload, signatures = document.signed_bytes, document.signatures

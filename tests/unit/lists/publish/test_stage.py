@@ -33,7 +33,7 @@ def test_a_list_that_nobody_receives_is_not_staged(tmp_path: Path) -> None:
 
 
 def test_a_list_of_no_authority_is_not_staged(authority: Authority) -> None:
-    with pytest.raises(TrustError, match="belongs to no authority here, only baseline"):
+    with pytest.raises(TrustError, match="lists that do are baseline"):
         authority.stage([1], header=replace(HEADER, name="other"))
 
 
