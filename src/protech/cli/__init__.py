@@ -109,10 +109,16 @@ def _add_scan(commands: Commands) -> None:
         "--list",
         dest="lists",
         action="append",
-        default=[],
-        type=Path,
         metavar="LIST",
-        help="a known list, as `protech lists make` writes it; may be given more than once",
+        help="a known list: a file, or the name of a synced one; may be given more than once"
+        " (default: every synced list that is for triage)",
+    )
+    scan.add_argument(
+        "--exceptions",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="a signed exception list: a file, or the name of a synced one",
     )
     rows = scan.add_mutually_exclusive_group()
     rows.add_argument(
@@ -126,6 +132,12 @@ def _add_scan(commands: Commands) -> None:
     )
     scan.add_argument("--workers", type=workers, metavar="N", help="items judged at once")
     scan.add_argument("--fast", action="store_true", help="known lists alone, no classifier")
+    scan.add_argument(
+        "--borders", action="store_true", help="find listed pictures with bars around them, too"
+    )
+    scan.add_argument(
+        "--mirrored", action="store_true", help="find mirrored and turned ones, too"
+    )
     scan.set_defaults(run=_scan)
 
 
@@ -152,7 +164,10 @@ def _scan(options: argparse.Namespace) -> int:
         models=options.models,
         rows=options.jsonl,
         workers=options.workers,
+        exceptions=options.exceptions,
         is_fast=options.fast,
+        borders=options.borders,
+        mirrored=options.mirrored,
     )
     return scan(order, out=sys.stdout, err=sys.stderr)
 

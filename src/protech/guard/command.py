@@ -24,6 +24,9 @@ from protech.guard.session import (
     with_ports,
 )
 from protech.guard.supervise import Supervisor
+from protech.lists.device import DeviceLists
+from protech.lists.entries import Use
+from protech.lists.store import is_name
 from protech.sandbox import harden_process
 from protech.settings import Places
 
@@ -99,9 +102,12 @@ def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
         ConfigError: An address or a name makes no sense.
         SourceError: A list or a directory of models is not there.
     """
-    for path in options.list:
-        if not path.is_file():
-            raise SourceError(f"There is no known list at {path}; check the path.")
+    for source in options.list:
+        if Path(source).is_file():
+            continue
+        if not is_name(source):
+            raise SourceError(f"There is no known list at {source}; check the path.")
+        DeviceLists.of_user().find(source, Use.GUARD)
     is_packaged = options.models in ("packaged", "none")
     if not is_packaged and not Path(options.models).is_dir():
         raise SourceError(
@@ -110,10 +116,16 @@ def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
     return Plan(
         rooms=rooms,
         listen=address_of(options.listen) if options.listen else DEFAULT_LISTEN,
-        lists=tuple(path.resolve() for path in options.list),
+        lists=tuple(map(_absolute, options.list)),
         models=options.models if is_packaged else os.fspath(Path(options.models).resolve()),
         is_adult_filter_on=options.adult_filter == "on",
     )
+
+
+def _absolute(source: str | os.PathLike[str]) -> str:
+    """Return a list as every part of the guard finds it, wherever it stands."""
+    path = Path(source)
+    return os.fspath(source) if not path.exists() else os.fspath(path.resolve())
 
 
 def _add_options(guard: argparse.ArgumentParser) -> None:
@@ -125,11 +137,11 @@ def _add_options(guard: argparse.ArgumentParser) -> None:
     )
     guard.add_argument(
         "--list",
-        type=Path,
         action="append",
         default=[],
-        metavar="FILE",
-        help="a known list (default: guard_lists of settings.toml)",
+        metavar="LIST",
+        help="a known list: a file, or the name of a synced one (default: guard_lists of"
+        " settings.toml, else every synced list that is for guards)",
     )
     guard.add_argument(
         "--models",

@@ -83,7 +83,7 @@ class Plan:
     rooms: Rooms
     listen: Address = DEFAULT_LISTEN
     page_port: int | None = None
-    lists: tuple[Path, ...] = ()
+    lists: tuple[str, ...] = ()
     models: str = "packaged"
     is_adult_filter_on: bool = False
     workers: int | None = None
@@ -210,8 +210,8 @@ def _python(module: str, *arguments: str | Path) -> tuple[str, ...]:
 
 def _detector(plan: Plan) -> tuple[str, ...]:
     arguments: list[str | Path] = ["--socket", plan.rooms.detector, "--policy", "guard"]
-    for path in plan.lists:
-        arguments += ["--list", path]
+    for source in plan.lists:
+        arguments += ["--list", source]
     arguments += ["--models", plan.models]
     if plan.is_adult_filter_on:
         arguments.append("--adult-filter")

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from protech.errors import ConfigError, SourceError, TrustError
 from protech.lists.entries import Use
-from protech.lists.keys import device_identity
 from protech.lists.locked import locked_file
 from protech.lists.pinned import Pinned, id_of, read_pinned
 from protech.lists.seal import unseal
@@ -83,6 +82,8 @@ class DeviceLists:
             ConfigError: There is none yet, or it cannot be read.
             TrustError: Others can read it, or it is damaged.
         """
+        from protech.lists.keys import device_identity  # a tenth of a second; scans need none
+
         return device_identity(self.key)
 
     def repositories(self) -> list[Pinned]:

@@ -13,7 +13,7 @@ from typing import Self
 from protech.lists.store import open_exception_list, open_list
 from protech.models.registry import open_models
 from protech.salus.cache import Key, VerdictCache
-from protech.salus.examine import Examiner
+from protech.salus.examine import Examiner, Excepting, Known
 from protech.salus.intake import Source, Watch, digests, head, opened, sha256_in_memory
 from protech.salus.policy import TRIAGE, Policy, PolicySettings
 from protech.salus.pool import Pool
@@ -113,6 +113,16 @@ class Engine:
     def lists(self) -> tuple[ListRef, ...]:
         """The lists in use, as verdicts name them."""
         return self._examiner.lists
+
+    @property
+    def exceptions(self) -> tuple[Excepting, ...]:
+        """The exception lists in use."""
+        return self._examiner.exceptions
+
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """The lists in use themselves."""
+        return self._examiner.known
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:

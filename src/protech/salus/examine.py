@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from protech.lists.entries import Reading
 from protech.salus import vpdq
 from protech.salus.policy import has_exact_match
 from protech.salus.resembling import resembling
@@ -32,6 +33,10 @@ class Known(Protocol):
     @property
     def ref(self) -> ListRef:
         """Return the name and version that verdicts print."""
+
+    @property
+    def reading(self) -> Reading:
+        """Return what came of reading it."""
 
     def exact(self, digests: Digests) -> Sequence[Match]:
         """Return the entries that hold one of ``digests``."""
@@ -69,6 +74,10 @@ class Excepting(Protocol):
     @property
     def state(self) -> tuple[str, int, int]:
         """What a verdict depends on: name, version, how many exceptions are in force."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should be told: that it, or part of it, silences nothing."""
 
     def apply(self, findings: Findings) -> Findings:
         """Return the findings with what is excepted moved away from the matches."""

@@ -15,7 +15,6 @@ from typing import Any
 
 from protech.allocator import share_arenas
 from protech.errors import ConfigError, ProtechError, TrustError
-from protech.lists.store import open_list
 from protech.salus.engine import Engine
 from protech.salus.policy import GUARD, MESSAGING, TRIAGE, PolicySettings
 from protech.sandbox import harden_process
@@ -105,10 +104,8 @@ def _clear(path: Path) -> None:
 
 
 async def _serve(engine: Engine, listener: socket.socket, options: argparse.Namespace) -> None:
-    # The index exists by now; opening it again costs one read of the list.
-    counts = [open_list(path, use=options.policy).reading.entries for path in options.list]
     judging = Judging(engine, threads=options.workers * THREADS_PER_WORKER)
-    detector = Detector(judging, state=lambda: _state(engine, options, counts=counts))
+    detector = Detector(judging, state=lambda: _state(engine, options))
     serving = asyncio.create_task(detector.serve(listener))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -119,10 +116,8 @@ async def _serve(engine: Engine, listener: socket.socket, options: argparse.Name
         await asyncio.to_thread(judging.close)
 
 
-def _state(
-    engine: Engine, options: argparse.Namespace, *, counts: Sequence[int]
-) -> dict[str, Any]:
-    known = zip(engine.lists, counts, strict=True)
+def _state(engine: Engine, options: argparse.Namespace) -> dict[str, Any]:
+    known = ((one.ref, one.reading.entries) for one in engine.known)
     return {
         "process": os.getpid(),
         "workers": options.workers,
@@ -155,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Judge media for the guard; started by `protech guard`, not by hand.",
     )
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
-    parser.add_argument("--list", type=Path, action="append", default=[], help="a known list")
+    parser.add_argument("--list", action="append", default=[], help="a known list")
     parser.add_argument("--models", default="packaged", help="a directory, packaged or none")
     parser.add_argument("--policy", choices=sorted(POLICIES), default=GUARD.name)
     parser.add_argument("--adult-filter", action="store_true", help="hide what is explicit")

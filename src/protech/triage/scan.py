@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TextIO
 
 from protech.errors import ConfigError, SourceError
-from protech.lists.store import OpenList, open_list
+from protech.lists.device import DeviceLists
+from protech.lists.entries import Use
 from protech.salus import rows
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
@@ -31,12 +32,19 @@ class Order:
     """What is to be scanned and how; ``rows`` is a file, ``-``, or None for a table."""
 
     paths: Sequence[Path]
-    lists: Sequence[Path] = ()
+    lists: Sequence[str | Path] | None = None
+    """Files, or names of synced lists; None takes every synced list that is for triage."""
+    exceptions: Sequence[str | Path] = ()
+    """Signed exception lists."""
     models: Path | None = None
     rows: str | None = None
     workers: int | None = None
     is_fast: bool = False
     """Known lists alone: no classifier."""
+    borders: bool = False
+    """Find a listed picture that has bars around it, too."""
+    mirrored: bool = False
+    """Find one that was mirrored or turned, too."""
 
 
 class Printer:
@@ -86,18 +94,20 @@ def scan(order: Order, *, out: TextIO, err: TextIO) -> int:
         found = found_in(
             order.paths, leave_out=frozenset(filter(None, [inode])), on_refused=refused.append
         )
-        known = [open_list(path, use=TRIAGE.name) for path in order.lists]
         workers = order.workers or os.cpu_count() or 1
         engine = stack.enter_context(
             Engine.open(
-                lists=order.lists,
+                lists=_lists(order),
+                exceptions=order.exceptions,
                 models=order.models,
                 use_models=not order.is_fast,
                 settings=TRIAGE,
                 workers=workers,
+                borders=order.borders,
+                dihedral=order.mirrored,
             )
         )
-        warnings = [*map(str, refused), *_warnings(order, known, engine)]
+        warnings = [*map(str, refused), *_warnings(order, engine)]
         err.writelines(f"protech: {warning}\n" for warning in warnings)
         printer = Printer(order, out=out, file=file)
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
@@ -120,15 +130,26 @@ def _exit_code(tally: Tally, *, has_refused: bool) -> int:
     return UNREADABLE if tally.unscannable[Unscannable.UNREADABLE] else 0
 
 
-def _warnings(order: Order, known: Sequence[OpenList], engine: Engine) -> Iterator[str]:
+def _lists(order: Order) -> Sequence[str | Path]:
+    if order.lists is not None:
+        return order.lists
+    return [held.name for held in DeviceLists.of_user().lists(Use.TRIAGE)]
+
+
+def _warnings(order: Order, engine: Engine) -> Iterator[str]:
     """Yield what makes this scan weaker than it looks."""
-    if not known:
-        yield "no known list is loaded, so no file is recognised; name one with --list."
+    if not engine.known:
+        yield (
+            "no known list is loaded, so no file is recognised; name one with --list, or bring"
+            " an authority's with `protech lists sync`."
+        )
     if not engine.models and not order.is_fast:
         yield (
             "no model is installed, so nothing is classified; `protech doctor` says what to do."
         )
-    for one in known:
+    for exceptions in engine.exceptions:
+        yield from exceptions.warnings
+    for one in engine.known:
         ref, reading = one.ref, one.reading
         if ref.stale:
             yield (

@@ -66,7 +66,7 @@ def test_options_reach_the_plan_with_whole_paths(
     )
     plan = plan_of(chosen, rooms)
     assert plan.listen == ("127.0.0.1", 9)
-    assert plan.lists == (tmp_path / "own.list",)
+    assert plan.lists == (os.fspath(tmp_path / "own.list"),)
     assert plan.models == os.fspath(tmp_path / "models")
     assert plan.is_adult_filter_on
 
@@ -76,7 +76,15 @@ def test_a_path_that_is_not_there_is_said_before_anything_starts(
     rooms: Rooms, option: str
 ) -> None:
     with pytest.raises(SourceError, match="check the path"):
-        plan_of(options(option, "nowhere"), rooms)
+        plan_of(options(option, "./nowhere"), rooms)
+
+
+def test_a_name_that_no_synced_list_has_is_said_before_anything_starts(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(SourceError, match="protech lists sync"):
+        plan_of(options("--list", "nowhere"), rooms)
 
 
 def test_an_address_for_others_is_refused(rooms: Rooms) -> None:

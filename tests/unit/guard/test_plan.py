@@ -135,7 +135,7 @@ def test_choices_reach_the_parts_that_carry_them_out(rooms: Rooms) -> None:
     plan = Plan(
         rooms=rooms,
         listen=("::1", 7),
-        lists=(Path("a"), Path("b")),
+        lists=("a", "b"),
         models="none",
         is_adult_filter_on=True,
         workers=3,

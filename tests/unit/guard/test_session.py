@@ -65,7 +65,7 @@ def test_a_signal_ends_the_run_and_handlers_come_back(
     plan: Plan, number: signal.Signals
 ) -> None:
     before = [signal.getsignal(each) for each in STOPS]
-    broken = replace(plan, lists=(Path("there-is-no-list"),))
+    broken = replace(plan, lists=("/there-is-no-list",))
     with pytest.raises(PartError), supervised(broken, say=lambda _: None):
         pass
     assert [signal.getsignal(each) for each in STOPS] == before

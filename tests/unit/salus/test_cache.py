@@ -17,7 +17,7 @@ def verdict(unscannable: Unscannable | None = None) -> Verdict:
 
 
 def key(digest: bytes, *, policy: str = "guard-1/test") -> Key:
-    return (digest, None, (), (), policy)
+    return (digest, None, (), (), policy, ())
 
 
 def test_finds_what_was_kept_under_the_same_policy_only() -> None:

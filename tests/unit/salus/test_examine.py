@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from protech.lists.entries import Reading
 from protech.salus.digest import digest
 from protech.salus.examine import Examiner
 from protech.salus.sniff import MediaType
@@ -34,12 +35,16 @@ HASH = PdqHash(bits=bytes(32), quality=90)
 MEASURED = Measured(width_px=3, height_px=2, frames=(Frame(hashes=(HASH,)),))
 
 
+READING = Reading(entries=1, bad=0)
+
+
 @dataclass
 class Listed:
     """A list that has what it is told."""
 
     found: Sequence[Match] = ()
     ref: ListRef = SOURCE
+    reading: Reading = READING
     videos: list[int] = field(default_factory=list)
 
     def exact(self, digests: Digests) -> Sequence[Match]:
@@ -81,6 +86,7 @@ class Silencing:
 
     kind: MatchKind
     state: tuple[str, int, int] = ("x", 1, 1)
+    warnings: tuple[str, ...] = ()
 
     def apply(self, findings: Findings) -> Findings:
         silent = tuple(one for one in findings.matches if one.kind is self.kind)

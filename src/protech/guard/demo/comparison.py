@@ -87,7 +87,7 @@ def demo(plan: Plan, *, screenshots: Path | None) -> int:
             plan = replace(
                 plan,
                 rooms=rooms,
-                lists=(known, *plan.lists),
+                lists=(os.fspath(known), *plan.lists),
                 overrides={HOST: ("127.0.0.1", port)},
                 roots=roots,
             )
