@@ -6,6 +6,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from protech.cli.authority import add_authority
+from protech.cli.device import add_device
 from protech.cli.grammar import Commands, new_command, workers
 from protech.salus.walk import shown
 
@@ -42,6 +44,8 @@ def add_lists(commands: Commands) -> None:
     show.add_argument("list", type=Path, metavar="LIST")
     show.add_argument("--json", action="store_true", help="print it as JSON")
     show.set_defaults(run=_show_list)
+    add_authority(actions)
+    add_device(actions)
 
 
 def _make_list(options: argparse.Namespace) -> int:
