@@ -216,6 +216,23 @@ def test_a_full_disk_leaves_the_old_list_and_says_so(
     assert kept.content() == kept.repository.contents[LIST, 2]
 
 
+def test_a_disk_that_fills_while_a_delta_is_applied_leaves_the_old_list(
+    kept: Kept, small_files: None
+) -> None:
+    entries = lines(5, 300)
+    kept.repository.add(entries, version=2)
+    kept.repository.publish()
+    kept.sync()
+    kept.repository.add(entries | lines(6, 2), version=3, base=2)
+    kept.repository.publish()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    with pytest.raises(ConfigError, match="The list cannot be written: .*; make room"):
+        kept.sync()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert kept.content() == kept.repository.contents[LIST, 2]
+
+
 def killed(folder: Path, kind: str, every: int) -> dict[str, object]:
     """Kill a sync at every so-manyth of its steps; return what was found."""
     done = subprocess.run(

@@ -408,6 +408,16 @@ def test_a_delta_without_its_whole_list_is_refused(stage: Stage) -> None:
     refused(stage, "not there whole")
 
 
+def test_deltas_alone_are_refused(stage: Stage) -> None:
+    second(stage)
+    for path in [
+        path for path in stage.repository.authority.signed.targets if ".list." in path
+    ]:
+        stage.repository.authority.signed.targets.pop(path)
+    stage.repository.publish()
+    refused(stage, "in deltas alone")
+
+
 # Sealed lists.
 
 
