@@ -227,7 +227,7 @@ def test_a_disk_that_fills_while_a_delta_is_applied_leaves_the_old_list(
     kept.repository.publish()
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    with pytest.raises(ConfigError, match="The list cannot be written: .*; make room"):
+    with pytest.raises(ConfigError, match=r"The list cannot be written: .*; make room"):
         kept.sync()
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert kept.content() == kept.repository.contents[LIST, 2]
