@@ -6,9 +6,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from protech.cli.authority import add_authority
 from protech.cli.device import add_device
 from protech.cli.grammar import Commands, new_command, workers
+from protech.cli.officers import add_authority
 from protech.salus.walk import shown
 
 EXAMPLE = """examples:
