@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / "tools" / "peers.py"
 PYTEST_SUITES = ("unit", "conformance", "e2e")
 SUITES = ("lint", "unit", "coverage", "conformance", "e2e")
 
@@ -68,7 +69,7 @@ def missing_packages(listing: str) -> list[str]:
 
 
 def install_packages() -> None:
-    """Install what end-to-end tests need where we may; else say what stays away."""
+    """Install what tests need where we may; else say what stays away."""
     missing = missing_packages((ROOT / "system-packages.txt").read_text())
     if not missing:
         return
@@ -191,8 +192,10 @@ def main(arguments: list[str]) -> int:
     """Run the chosen suites, print what came of them, return the exit code."""
     choice = parse(arguments)
     is_ci = os.environ.get("CI") == "true"
-    if "e2e" in choice.suites:
+    if {"conformance", "e2e"} & set(choice.suites):
         install_packages()
+    if "conformance" in choice.suites:
+        run([sys.executable, str(PEERS)])  # tests that miss it say so
     outcomes = [run_suite(suite, choice) for suite in SUITES if suite in choice.suites]
     print("\n".join(closing_lines(outcomes, is_ci=is_ci)), flush=True)
     return exit_code(outcomes, is_ci=is_ci)

@@ -1,8 +1,9 @@
-"""Make requirements/all.txt and requirements/guard.txt from pyproject.toml; see `dev.py lock`.
+"""Make requirements/{all,guard,peers}.txt; see `dev.py lock`.
 
 Pins that still fit stay as they are; `--upgrade` takes the newest of everything. The locks hold
-names, versions and digests, and no address to fetch from. `guard` is what `dev.py run`
-installs: a subset of `all` with the same pins.
+names, versions and digests, and no address to fetch from. `all` and `guard` are made from
+pyproject.toml; `guard` is what `dev.py run` installs: a subset of `all` with the same pins.
+`peers` is made from requirements/peers.in, for an environment of its own.
 """
 
 import shutil
@@ -34,8 +35,8 @@ def pins(lock: str) -> dict[str, str]:
     return {line.partition("==")[0] + line.partition(";")[2]: line for line in pinned}
 
 
-def faults(everything: str, guard: str) -> list[str]:
-    """Return what is wrong with the two locks, one sentence each; empty when they are good."""
+def faults(everything: str, guard: str, peers: str = "") -> list[str]:
+    """Return what is wrong with the locks, one sentence each; empty when they are good."""
     found = []
     known = pins(everything)
     found += [
@@ -43,7 +44,7 @@ def faults(everything: str, guard: str) -> list[str]:
         for name, line in pins(guard).items()
         if known.get(name) != line
     ]
-    for name, text in (("all.txt", everything), ("guard.txt", guard)):
+    for name, text in (("all.txt", everything), ("guard.txt", guard), ("peers.txt", peers)):
         if "://" in text or "--index" in text or "--find-links" in text:
             found.append(f"{name} names a place to fetch from")
         if text.count("--hash=") < len(pins(text)):
@@ -64,17 +65,27 @@ def compile_lock(uv: str, name: str, options: list[str]) -> None:
     subprocess.run(command, input=builders, cwd=ROOT, check=True, text=True)
 
 
+def compile_peers(uv: str, options: list[str]) -> None:
+    """Write the lock of what runs beside Protech."""
+    command = [uv, "pip", "compile", *OPTIONS, *options]
+    command += ["requirements/peers.in", "--output-file=requirements/peers.txt"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
 def main(arguments: list[str]) -> int:
-    """Write both locks and check them; 0 when they are good."""
+    """Write the locks and check them; 0 when they are good."""
     uv = shutil.which("uv") or shutil.which("uv", path=ROOT / ".venv/bin")
     if uv is None:
         sys.stderr.write("the locks are made with uv: `pip install uv`, then run this again\n")
         return 2
-    everything, guard = (ROOT / f"requirements/{name}.txt" for name in ("all", "guard"))
+    everything, guard, peers = (
+        ROOT / f"requirements/{name}.txt" for name in ("all", "guard", "peers")
+    )
     compile_lock(uv, "all", arguments)
     shutil.copy(everything, guard)
     compile_lock(uv, "guard", [])
-    found = faults(everything.read_text(), guard.read_text())
+    compile_peers(uv, arguments)
+    found = faults(everything.read_text(), guard.read_text(), peers.read_text())
     sys.stderr.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0
 
