@@ -7,18 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, assert_never
 
 from protech.errors import ListFormatError, SourceError, TrustError
 from protech.lists import fetch_keys
 from protech.lists.canonical import canonical
-from protech.lists.entries import BadEntry, Category, ListHeader
+from protech.lists.entries import BadEntry, Category, ListHeader, Use
+from protech.lists.formats import exceptions
 from protech.lists.publish.place import new_file, settle
 from protech.lists.reader import reading
 from protech.lists.trust import CATEGORIES, ListTarget, TargetKind, check_target
 
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 BLOCK_BYTES = 1 << 20
+
+EXCEPTIONS_USES = frozenset({Use.TRIAGE, Use.MESSAGING})
+"""For operators and examiners, never on a guarded person's device."""
+
+LEGAL_BASIS_CHARACTERS = 500
+
+SILENCES = "silences"
+"""Where a draft of exceptions says which lists they are exceptions to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +37,12 @@ class Draft:
     kind: TargetKind
     header: ListHeader
     source: BinaryIO
+
+    @property
+    def silences(self) -> frozenset[str]:
+        """The lists that these are exceptions to, if they are."""
+        found = self.header.others.get(SILENCES)
+        return found if isinstance(found, frozenset) else frozenset()
 
 
 @contextmanager
@@ -52,7 +67,7 @@ def drafted(path: Path, kind: TargetKind, *, version: int | None) -> Iterator[Dr
         header = _header(source, kind)
         if version is not None:
             header = _numbered(header, kind, version)
-        _check_header(header)
+        _check_header(header, kind)
         source.seek(0)
         yield Draft(kind=kind, header=header, source=source)
 
@@ -114,13 +129,35 @@ def _header(source: BinaryIO, kind: TargetKind) -> ListHeader:
             return _list_header(source)
         case TargetKind.FETCH_KEYS:
             return _checked(fetch_keys.read_header(source), fetch_keys.read_keys(source))
+        case TargetKind.EXCEPTIONS:
+            return _exceptions_header(source)
+        case TargetKind.DELTA:
+            raise TrustError("A delta is made of two versions; stage the list itself.")
         case _:
-            raise TrustError(f"What is published is a list or fetch keys, no {kind}.")
+            assert_never(kind)
 
 
 def _list_header(source: BinaryIO) -> ListHeader:
     with reading(source.fileno()) as (header, entries):
         return _checked(header, entries)
+
+
+def _exceptions_header(source: BinaryIO) -> ListHeader:
+    """Return what a target says of exceptions: for whom they are, and what they silence."""
+    said, entries, bad = exceptions.read(source.read(exceptions.FILE_BYTES + 1))
+    header = ListHeader(
+        name=said.name,
+        version=said.version,
+        category=Category.CSAM,
+        uses=EXCEPTIONS_USES,
+        created_at=said.created_at,
+        expires_at=said.expires_at,
+        count=len(entries),
+        issuer=said.author,
+        legal_basis=f"Exceptions to {', '.join(sorted(said.lists))}"[:LEGAL_BASIS_CHARACTERS],
+        others={SILENCES: said.lists},
+    )
+    return _checked(header, iter(bad))
 
 
 def _checked(header: ListHeader, entries: Iterator[object]) -> ListHeader:
@@ -140,7 +177,7 @@ def _numbered(header: ListHeader, kind: TargetKind, version: int) -> ListHeader:
     return replace(header, version=version)
 
 
-def _check_header(header: ListHeader) -> None:
+def _check_header(header: ListHeader, kind: TargetKind) -> None:
     """Check that a list says what one that is published must say."""
     if header.category not in CATEGORIES:
         raise TrustError(
@@ -148,7 +185,7 @@ def _check_header(header: ListHeader) -> None:
             f" authority made, of {' or '.join(sorted(CATEGORIES))}."
         )
     wanted = {"issuer": header.issuer, "legal_basis": header.legal_basis}
-    if header.category is Category.CSAM:
+    if header.category is Category.CSAM and kind is not TargetKind.EXCEPTIONS:
         wanted["legal_class"] = header.legal_class
     missing = [name for name, value in wanted.items() if value is None]
     if missing:

@@ -9,8 +9,9 @@ from pathlib import Path
 from protech.errors import TrustError
 from protech.lists import delta
 from protech.lists.publish.place import Repository, new_file, settle
-from protech.lists.publish.plain import drafted, keep, plain_name
+from protech.lists.publish.plain import Draft, drafted, keep, plain_name
 from protech.lists.repository.changes import Ciphertext
+from protech.lists.repository.documents import Documents
 from protech.lists.seal import seal
 from protech.lists.trust import ListTarget, TargetKind, newest
 from protech.settings import private_directory
@@ -65,7 +66,7 @@ def stage(
     with repository.turn(), drafted(source, kind, version=version) as draft:
         name = draft.header.name
         change = repository.change(now)
-        change.documents.authority_of(name)
+        _check_owner(change.documents, draft)
         before = _served(repository, name)
         _check_version(name, draft.header.version, before)
         if recipients is not None:
@@ -156,6 +157,17 @@ def _served(repository: Repository, list_name: str) -> list[ListTarget]:
         return []
     documents = repository.served()
     return documents.offered(list_name) if list_name in documents.lists() else []
+
+
+def _check_owner(documents: Documents, draft: Draft) -> None:
+    """Check that a list was given to somebody, who silences nobody else's lists with it."""
+    owner = documents.authority_of(draft.header.name)
+    for silenced in draft.silences:
+        if silenced not in documents.lists() or documents.authority_of(silenced) != owner:
+            raise TrustError(
+                f"The exceptions {draft.header.name} are of {owner}, and would silence a list"
+                " that is not; leave that list out of them."
+            )
 
 
 def _check_version(name: str, version: int, before: Iterable[ListTarget]) -> None:

@@ -1,11 +1,15 @@
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from protech.errors import TrustError
+from protech.lists.entries import Use
+from protech.lists.formats.exceptions import ExceptionEntry, ExceptionHeader, content_of
 from protech.lists.publish.stage import change_recipients, enrol, revoke, stage
 from protech.lists.seal import new_identity, recipient_of
+from protech.lists.trust import TargetKind
 from tests.authority import HEADER, NOW, Authority, write_list
 
 ONE, TWO = (recipient_of(new_identity()) for _ in range(2))
@@ -52,6 +56,35 @@ def test_a_name_is_one_devices(authority: Authority) -> None:
     with pytest.raises(TrustError, match="another key"):
         enrol(authority.repository, "baseline", {"one": TWO}, NOW)
     assert enrol(authority.repository, "baseline", {"one": ONE}, NOW) == {"baseline": 2}
+
+
+def exceptions(path: Path, *lists: str) -> Path:
+    header = ExceptionHeader(
+        name="hotline-exceptions",
+        version=1,
+        author="A hotline",
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+        lists=frozenset(lists),
+    )
+    entry = ExceptionEntry(
+        sha256=bytes(32), lists=frozenset(lists), reason="a logo", author="A hotline"
+    )
+    path.write_bytes(content_of(header, [entry]))
+    return path
+
+
+def test_exceptions_go_the_same_way_for_operators_alone(tmp_path: Path) -> None:
+    authority = Authority.new(tmp_path / "a", lists=("baseline", "hotline-exceptions"))
+    source = exceptions(tmp_path / "a.exceptions", "baseline")
+    kind = TargetKind.EXCEPTIONS
+    staged = stage(authority.repository, source, NOW, kind=kind, recipients={"one": ONE})
+    assert staged.target.path == "hotline-exceptions.1.exceptions.age"
+    assert staged.target.uses == {Use.TRIAGE, Use.MESSAGING}
+    assert staged.target.entries == 1
+    stolen = exceptions(tmp_path / "b.exceptions", "baseline", "others-list")
+    with pytest.raises(TrustError, match="would silence a list that is not"):
+        stage(authority.repository, stolen, NOW, kind=kind)
 
 
 def test_the_last_recipient_stays(authority: Authority) -> None:
