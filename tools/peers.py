@@ -1,4 +1,4 @@
-"""Make `.venv-peers` from requirements/peers.txt: what our figures and answers are held against.
+"""Make `.venv-peers` from requirements/peers.txt: what figures and answers are held against.
 
 It is an environment of its own, whose programs run as processes: what is in there may need
 other versions than Protech does. Packages that are published as source only are built last, by
