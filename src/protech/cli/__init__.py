@@ -4,10 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from protech import __version__
-from protech.cli.grammar import Commands, new_command, workers
+from protech.cli.grammar import Commands, new_command
 from protech.cli.lists import add_lists
 from protech.cli.scan import add_scan
 from protech.errors import ConfigError, ProtechError

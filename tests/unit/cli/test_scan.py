@@ -26,7 +26,9 @@ def ordered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Order:
 
 
 def test_without_options_every_synced_list_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ordered(monkeypatch, "a", "b") == Order(paths=[Path("a"), Path("b")], lists=None)
+    assert ordered(monkeypatch, "a", "b") == Order(
+        paths=[Path("a"), Path("b")], lists=None, exceptions=[]
+    )
 
 
 def test_options_reach_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
