@@ -16,10 +16,10 @@ from pathlib import Path
 from protech.errors import ConfigError, SourceError, TrustError
 from protech.lists.entries import Use
 from protech.lists.locked import locked_file
-from protech.lists.pinned import Pinned, id_of, read_pinned
+from protech.lists.pinned import RECORD, Pinned, id_of, read_pinned
 from protech.lists.seal import unseal
 from protech.lists.shelf import HeldList
-from protech.lists.trust import TargetKind, check_use
+from protech.lists.trust import NAME, TargetKind, check_use
 from protech.settings import Places, private_directory
 
 FOLDER = "lists"
@@ -104,6 +104,7 @@ class DeviceLists:
 
     def forget(self, pinned: Pinned) -> None:
         """Delete a repository and its lists; hold the turn."""
+        (pinned.folder / RECORD).unlink(missing_ok=True)  # a kill leaves what ``sweep`` takes
         shutil.rmtree(pinned.folder, ignore_errors=True)
 
     def sweep(self) -> None:
@@ -133,14 +134,15 @@ class DeviceLists:
     def find(
         self, name: str, use: Use | None = None, *, kind: TargetKind = TargetKind.FULL
     ) -> HeldList:
-        """Return the current version of one list.
+        """Return the current version of one list; those beside it are not looked at.
 
         Raises:
             SourceError: There is no such list here.
             TrustError: It does not allow this use, or its record is damaged.
         """
-        for held in self.lists(kind=kind):
-            if held.name == name:
+        for pinned in self.repositories() if NAME.fullmatch(name) else ():
+            held = pinned.shelf(name).current()
+            if held is not None and held.target.kind is kind:
                 if use is not None:
                     check_use(held.target, use)
                 return held

@@ -72,6 +72,20 @@ def test_lists_are_found_by_name_and_use(kept: Kept) -> None:
         kept.device.find(LIST, Use.MESSAGING)
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../..", "/etc", f"../{LIST}", LIST.upper()])
+def test_what_is_no_name_of_a_list_is_none(kept: Kept, name: str) -> None:
+    with pytest.raises(SourceError, match="There is no list"):
+        kept.device.find(name)
+
+
+def test_a_damaged_record_is_no_fault_of_the_list_beside_it(kept: Kept) -> None:
+    path = kept.device.find(OTHER_LIST).path
+    (path.parent / "current.json").write_bytes(b"{")
+    with pytest.raises(TrustError, match="was damaged"):
+        kept.device.find(OTHER_LIST)
+    assert kept.content(LIST) == kept.repository.contents[LIST, 1]
+
+
 def test_a_list_is_opened_as_it_was_signed_sealed_or_not(kept: Kept) -> None:
     for name in (LIST, OTHER_LIST):
         assert kept.content(name) == kept.repository.contents[name, 1]

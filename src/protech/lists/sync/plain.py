@@ -93,8 +93,9 @@ class Sink:
 
     def write(self, piece: bytes) -> int:
         """Take one piece."""
-        if b"\n" not in self._first:
-            self._first += piece[: LINE_BYTES + 1 - len(self._first)]
+        if not self._first.endswith(b"\n"):
+            line, end, _ = piece.partition(b"\n")
+            self._first += (line + end)[: LINE_BYTES + 1 - len(self._first)]
         self._digest.update(piece)
         self._size_bytes += len(piece)
         if self._out is not None and self._size_bytes <= self._most_bytes:
@@ -117,7 +118,7 @@ class Sink:
                 " not what was signed. It is not used; tell its authority."
             )
         if target.kind is TargetKind.FULL:
-            _check_header(bytes(self._first.partition(b"\n")[0]), target)
+            _check_header(bytes(self._first), target)
 
 
 def _check_header(line: bytes, target: ListTarget) -> None:
