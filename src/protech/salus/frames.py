@@ -39,11 +39,19 @@ class FrameForms:
     ``displayed`` is turned as EXIF says, lies on white where it is see-through, and has the
     colours of its profile where that matters. ``hashed`` holds it first; then, where they
     differ, the frame as stored (not turned) on white, on black and without its alpha channel,
-    and turned in every way that the file states anywhere.
+    and turned in every way that the file states anywhere. ``full_size`` is height and width of
+    ``displayed`` before it was scaled; None where it was not.
     """
 
     hashed: tuple[Pixels, ...] = field(repr=False)
     displayed: Pixels = field(repr=False)
+    full_size: tuple[int, int] | None = None
+
+    def full_size_of(self, form: Pixels) -> tuple[int, int] | None:
+        """Return ``full_size`` for one of ``hashed``, which may lie on its side."""
+        if self.full_size is None or form.shape == self.displayed.shape:
+            return self.full_size
+        return self.full_size[::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +110,14 @@ def forms(
     orientation: int = 1,
     others: Iterable[int] = (),
     profiled: Pixels | None = None,
+    full_size: tuple[int, int] | None = None,
 ) -> FrameForms:
     """Return the forms of one frame as stored, see-through where ``alpha`` is below 255.
 
     ``profiled`` is the frame under a colour profile that turns it into another picture; it is
     then what is displayed, and what is stored is hashed all the same. ``others`` are the
-    orientations that another reader might find in the file.
+    orientations that another reader might find in the file. ``full_size`` is height and width
+    before ``pixels`` were scaled, None where they were not.
 
     Nobody knows the colour of the page behind: a picture may show on white only, on black only,
     or in a viewer that drops the alpha channel. So all three are hashed.
@@ -124,7 +134,9 @@ def forms(
         for i, form in enumerate(every)
         if not any(np.array_equal(form, earlier) for earlier in every[:i])
     ]
-    return FrameForms(hashed=tuple(distinct), displayed=displayed)
+    if full_size is not None:
+        full_size = turned_size(full_size, orientation)
+    return FrameForms(hashed=tuple(distinct), displayed=displayed, full_size=full_size)
 
 
 def gray(levels: NDArray[np.integer | np.floating]) -> Pixels:

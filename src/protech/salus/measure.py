@@ -11,7 +11,7 @@ from protech.salus.borders import inner
 from protech.salus.decode import Decoded, FrameForms, Pixels, Undecodable, decode, header
 from protech.salus.frames import spread
 from protech.salus.measure_video import measure_video
-from protech.salus.pdq import dihedral, pdq
+from protech.salus.pdq import Size, dihedral, pdq
 from protech.salus.sampling import Sampling
 from protech.salus.seekable import Seekable
 from protech.salus.sniff import MediaType
@@ -84,9 +84,24 @@ class Meter:
         return replace(measured, frames=tuple(frames))
 
     def _hashes(self, forms: FrameForms) -> tuple[PdqHash, ...]:
-        hashed = forms.hashed
-        if self.borders:
-            hashed += tuple(within for form in hashed if (within := inner(form)) is not None)
+        hashes: list[PdqHash] = []
+        for form in forms.hashed:
+            full_size = forms.full_size_of(form)
+            hashes += self._turned(form, full_size)
+            within = inner(form) if self.borders else None
+            if within is not None:
+                hashes += self._turned(within, _part_of(full_size, form, within))
+        return tuple(dict.fromkeys(hashes))
+
+    def _turned(self, form: Pixels, full_size: Size | None) -> tuple[PdqHash, ...]:
         if self.dihedral:
-            return tuple(dict.fromkeys(turn for form in hashed for turn in dihedral(form)))
-        return tuple(dict.fromkeys(pdq(form) for form in hashed))
+            return dihedral(form, full_size=full_size)
+        return (pdq(form, full_size=full_size),)
+
+
+def _part_of(full_size: Size | None, form: Pixels, within: Pixels) -> Size | None:
+    """Return what a part of a scaled form measured before."""
+    if full_size is None:
+        return None
+    scale = -(-full_size[0] // len(form))
+    return within.shape[0] * scale, within.shape[1] * scale

@@ -9,6 +9,11 @@ The reference adds in 32 bits over long runs, so it has rounding noise of its ow
 noise could decide a bit or the quality, the picture is hashed again in the reference's very
 order of operations. So the answer is the reference's, bit for bit, noise and all.
 
+A picture that was decoded at a smaller scale is filtered as all its pixels would be: a pixel
+has the weight of all those that it stands for. Filters made for the smaller size have other
+widths and other middles: in 324 photographs and regions of these they moved the hash by 8 bits
+at the 95th percentile and by 10 at most, these by 2 and by 2.
+
 Source: ThreatExchange, hashing/hashing.pdf, and pdq/cpp; the oracle is the package ``pdqhash``.
 """
 
@@ -51,6 +56,9 @@ Floats = NDArray[np.float32]
 Weights = tuple[slice, Floats]
 """Which positions along a side make one point, and how much each counts."""
 
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
 Turn = Callable[[Floats], Floats]
 """From the frequencies of a picture, (16, 16), to those of the same picture turned."""
 
@@ -70,18 +78,20 @@ _DIHEDRAL: tuple[Turn, ...] = (
 )
 
 
-def pdq(pixels: Pixels) -> PdqHash:
+def pdq(pixels: Pixels, *, full_size: Size | None = None) -> PdqHash:
     """Return the PDQ hash of a frame, equal to the reference's on the same pixels.
 
     Args:
         pixels: (height, width, 3) uint8 sRGB.
+        full_size: What a frame measured before it was scaled, where each pixel stands for a
+            square of k x k. The hash is then that of all of these, but for a few bits.
 
     Cost: O(pixels), about 0.5 ns for each; some 25 ns where noise could decide a bit.
     """
-    return _hashes(pixels, _ONLY_AS_IT_IS)[0]
+    return _hashes(pixels, full_size, _ONLY_AS_IT_IS)[0]
 
 
-def dihedral(pixels: Pixels) -> tuple[PdqHash, ...]:
+def dihedral(pixels: Pixels, *, full_size: Size | None = None) -> tuple[PdqHash, ...]:
     """Return the hashes of a frame as it is, and turned and mirrored, from one transform.
 
     Turning or mirroring a picture swaps and negates its frequencies, so the other seven hashes
@@ -90,6 +100,7 @@ def dihedral(pixels: Pixels) -> tuple[PdqHash, ...]:
 
     Args:
         pixels: (height, width, 3) uint8 sRGB.
+        full_size: As for ``pdq``.
 
     Returns:
         Eight: as it is, turned by 90, 180 and 270 degrees counterclockwise, mirrored top to
@@ -97,7 +108,7 @@ def dihedral(pixels: Pixels) -> tuple[PdqHash, ...]:
 
     Source: pdqhashing.cpp, ``pdqDihedralHash256esFromFloatLuma``.
     """
-    return _hashes(pixels, _DIHEDRAL)
+    return _hashes(pixels, full_size, _DIHEDRAL)
 
 
 def pdq_luma(levels: NDArray[np.unsignedinteger], *, gain: float = 1.0) -> PdqHash:
@@ -116,18 +127,20 @@ def pdq_luma(levels: NDArray[np.unsignedinteger], *, gain: float = 1.0) -> PdqHa
     return PdqHash(bits=_bits(_waves(grid)), quality=_quality(grid))
 
 
-def _hashes(pixels: Pixels, turns: Sequence[Turn]) -> tuple[PdqHash, ...]:
-    height_px, width_px = pixels.shape[:2]
+def _hashes(
+    pixels: Pixels, full_size: Size | None, turns: Sequence[Turn]
+) -> tuple[PdqHash, ...]:
+    height_px, width_px = size = pixels.shape[:2]
     if min(height_px, width_px) < MIN_SIDE_PX:
         return (_NO_HASH,) * len(turns)
-    grid = _quick_grid(pixels)
+    grid = _quick_grid(pixels, full_size or size)
     waves = _waves(grid)
     turned = [turn(waves) for turn in turns]
-    noise = _noise(max(height_px, width_px))
+    noise = _noise(max(size))
     is_doubtful = _has_doubtful_quality(grid, noise) or any(
         _has_doubtful_bit(waves, 2 * noise) for waves in turned
     )
-    if is_doubtful and height_px * width_px <= EXACT_PIXELS:
+    if is_doubtful and full_size is None and height_px * width_px <= EXACT_PIXELS:
         grid = _exact_grid(pixels)
         waves = _exact_waves(grid)
         turned = [turn(waves) for turn in turns]
@@ -135,37 +148,44 @@ def _hashes(pixels: Pixels, turns: Sequence[Turn]) -> tuple[PdqHash, ...]:
     return tuple(PdqHash(bits=_bits(waves), quality=quality) for waves in turned)
 
 
-def _quick_grid(pixels: Pixels) -> Floats:
+def _quick_grid(pixels: Pixels, full_size: Size) -> Floats:
     height_px, width_px = pixels.shape[:2]
-    rows = _sampled(pixels.reshape(height_px, width_px * 3))
+    rows = _sampled(pixels.reshape(height_px, width_px * 3), full_size[0])
     luma = rows.reshape(GRID, width_px, 3) @ np.array(_LUMA, dtype=np.float32)
-    return np.ascontiguousarray(_sampled(luma.T).T)
+    return np.ascontiguousarray(_sampled(luma.T, full_size[1]).T)
 
 
 def _waves(grid: Floats) -> Floats:
     return np.asarray(_DCT @ grid @ _DCT.T, dtype=np.float32)
 
 
-def _sampled(lines: NDArray[np.unsignedinteger] | Floats) -> Floats:
-    """Return 64 lines for all of ``lines``, (n, m) to (64, m): both filters and the choice."""
+def _sampled(lines: NDArray[np.unsignedinteger] | Floats, full_px: int = 0) -> Floats:
+    """Return 64 lines for all of ``lines``, (n, m) to (64, m): both filters and the choice.
+
+    ``full_px`` is how many the lines were before they were scaled, 0 where they were not.
+    """
+    full_px = full_px or len(lines)
+    scale = -(-full_px // len(lines))
     sampled = np.empty((GRID, lines.shape[1]), dtype=np.float32)
-    for point, (near, weights) in enumerate(_weights(lines.shape[0])):
+    for point, (near, weights) in enumerate(_weights(full_px, scale)):
         np.dot(weights, lines[near].astype(np.float32), out=sampled[point])
     return sampled
 
 
 @lru_cache(maxsize=256)
-def _weights(side_px: int) -> tuple[Weights, ...]:
+def _weights(side_px: int, scale: int = 1) -> tuple[Weights, ...]:
+    """Return the weights along a side, those of ``scale`` neighbours at a time added up."""
     begin, end = _windows(side_px)
     weights = []
     for point in _points(side_px):
-        reach = slice(int(begin[begin[point]]), int(end[end[point] - 1]))
-        row = np.zeros(reach.stop - reach.start)
-        inner = np.arange(begin[point], end[point])
-        for middle in inner:
-            window = slice(begin[middle] - reach.start, end[middle] - reach.start)
-            row[window] += 1 / (len(inner) * (end[middle] - begin[middle]))
-        weights.append((reach, row.astype(np.float32)))
+        inner = slice(begin[point], end[point])
+        near = slice(int(begin[begin[point]] // scale), int(-(-end[end[point] - 1] // scale)))
+        share = 1 / ((end[point] - begin[point]) * (end[inner] - begin[inner]))
+        steps = np.zeros((near.stop - near.start) * scale + 1)
+        np.add.at(steps, begin[inner] - near.start * scale, share)
+        np.subtract.at(steps, end[inner] - near.start * scale, share)
+        row = steps.cumsum()[:-1].reshape(-1, scale).sum(axis=1)
+        weights.append((near, row.astype(np.float32)))
     return tuple(weights)
 
 

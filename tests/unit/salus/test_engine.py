@@ -298,7 +298,8 @@ def write_hash(path: Path, bits: bytes) -> Path:
 def large() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encode(make_photo(11, 1400, 1050), "JPEG", quality=80, exif=exif.tobytes())
+    grainy = make_photo(0, 1300, 1030) // 2 + make_noise(0, 1300, 1030) // 2
+    return encode(grainy, "JPEG", quality=90, exif=exif.tobytes())
 
 
 @pytest.mark.parametrize("form", [0, 1], ids=["as displayed", "as stored"])

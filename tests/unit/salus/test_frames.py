@@ -131,4 +131,11 @@ def test_gray_of_any_depth_is_eight_bits(levels: np.ndarray, tones: list[int]) -
 
 
 def test_no_pixels_are_in_the_repr() -> None:
-    assert repr(forms(make_noise(1, 4, 4))) == "FrameForms()"
+    assert repr(forms(make_noise(1, 4, 4))) == "FrameForms(full_size=None)"
+
+
+def test_a_form_on_its_side_had_its_sides_swapped() -> None:
+    one = forms(make_noise(1, 6, 4), orientation=6, full_size=(8, 12))
+    displayed, stored = one.hashed
+    assert (one.full_size_of(displayed), one.full_size_of(stored)) == ((12, 8), (8, 12))
+    assert forms(make_noise(1, 6, 4)).full_size_of(stored) is None

@@ -96,6 +96,26 @@ def test_a_scaled_picture_can_be_hashed_again_by_all_its_pixels() -> None:
     assert again.frames[0].scores is None
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_scaled_picture_and_its_part_are_hashed_as_all_pixels_would_be(
+    orientation: int,
+) -> None:
+    bars = np.zeros((1400, 1100, 3), dtype=np.uint8)
+    bars[160:1240] = make_photo(4, 1100, 1080)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(bars), "JPEG", quality=95, exif=exif)
+    meter = Meter(limits=Limits(), borders=True)
+    measured = meter.measure(data, media_type=MediaType.JPEG)
+    again = meter.rehash(data, media_type=MediaType.JPEG)
+    assert measured.is_scaled
+    hashes, whole = measured.frames[0].hashes, again.frames[0].hashes
+    assert len(hashes) == len(whole) == (2 if orientation == 1 else 4)
+    for one, other in zip(hashes, whole, strict=True):
+        differing = int.from_bytes(one.bits) ^ int.from_bytes(other.bits)
+        assert differing.bit_count() <= 6
+
+
 def test_a_form_without_its_borders_is_hashed_too_where_asked() -> None:
     bars = np.zeros((300, 320, 3), dtype=np.uint8)
     bars[30:270] = make_photo(4, 320, 240)

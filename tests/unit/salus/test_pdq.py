@@ -71,24 +71,53 @@ def test_the_quick_points_are_within_the_noise_that_is_allowed_for(
     shape: tuple[int, int],
 ) -> None:
     pixels = make_noise(7, shape[1], shape[0])
-    quick, exact = module._quick_grid(pixels), module._exact_grid(pixels)
+    quick, exact = module._quick_grid(pixels, shape), module._exact_grid(pixels)
     assert np.abs(quick - exact).max() <= module._noise(max(shape))
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (300, 90), (700, 1000)])
 def test_the_quick_frequencies_are_within_twice_that_noise(shape: tuple[int, int]) -> None:
     pixels = make_noise(8, shape[1], shape[0])
-    quick = module._waves(module._quick_grid(pixels))
+    quick = module._waves(module._quick_grid(pixels, shape))
     exact = module._exact_waves(module._exact_grid(pixels))
     assert np.abs(quick - exact).max() <= 2 * module._noise(max(shape))
 
 
-def test_the_weights_of_a_point_add_up_to_one() -> None:
-    for side_px in (5, 64, 65, 129, 1000, 4001):
-        for near, weights in module._weights(side_px):
-            assert len(weights) == near.stop - near.start
-            assert weights.sum() == pytest.approx(1, abs=1e-5)
-        assert len(module._weights(side_px)) == GRID
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@pytest.mark.parametrize("side_px", [5, 64, 65, 129, 1000, 4001])
+def test_the_weights_of_a_point_add_up_to_one(side_px: int, scale: int) -> None:
+    points = module._weights(side_px, scale)
+    assert len(points) == GRID
+    for near, weights in points:
+        assert len(weights) == near.stop - near.start
+        assert 0 <= near.start < near.stop <= -(-side_px // scale)
+        assert weights.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("shape", [(130, 170), (65, 64), (200, 90)])
+def test_pixels_that_stand_for_equal_ones_have_the_hash_of_these(
+    shape: tuple[int, int], scale: int
+) -> None:
+    pixels = make_noise(5, shape[1], shape[0])
+    whole = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    for lost in (0, scale - 1):  # the last pixel stands for fewer
+        full = np.ascontiguousarray(whole[: len(whole) - lost, lost:][:, ::-1])
+        small = np.ascontiguousarray(pixels[:, ::-1])
+        quick = module._quick_grid(small, full.shape[:2])
+        exact = module._exact_grid(full)
+        assert np.abs(quick - exact).max() <= module._noise(max(full.shape))
+        assert _distance_bits(pdq(small, full_size=full.shape[:2]), pdq(full)) <= 2
+
+
+@pytest.mark.parametrize("size", [(1030, 1024), (1279, 1101), (1025, 1450)])
+def test_a_scaled_photo_is_hashed_as_all_its_pixels_would_be(size: tuple[int, int]) -> None:
+    photo = make_photo(3, *size)
+    edge = [(0, -side % 2) for side in photo.shape[:2]]
+    even = np.pad(photo, (*edge, (0, 0)), mode="edge").astype(np.float32)
+    half = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+    scaled = pdq(np.rint(half).astype(np.uint8), full_size=photo.shape[:2])
+    assert _distance_bits(scaled, pdq(photo)) <= 2
 
 
 def test_a_bit_at_the_median_is_doubtful() -> None:
