@@ -58,12 +58,17 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 """Container, encoder and pixel format of each kind of video that is told apart."""
 
 
-def scenes(seeds: Sequence[int], *, frames: int, width: int, height: int) -> Iterator[Pixels]:
-    """Give ``frames`` frames, (height, width, 3) uint8, an equal part of them of each seed."""
+def scenes(
+    seeds: Sequence[int], *, frames: int, width: int, height: int, pan: float = 1
+) -> Iterator[Pixels]:
+    """Give ``frames`` frames, (height, width, 3) uint8, an equal part of them of each seed.
+
+    The camera moves by ``pan`` widths of the picture while it shows one seed.
+    """
     each = -(-frames // len(seeds))
     for number in range(frames):
         photo = make_photo(seeds[number // each], 2 * width, height)
-        left = width * (number % each) // each
+        left = int(pan * width * (number % each) / each)
         yield np.ascontiguousarray(photo[:, left : left + width])
 
 

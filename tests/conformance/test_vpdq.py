@@ -2,9 +2,9 @@
 
 Every codec that PyAV's wheel can encode, in every container, and pixels of 8, 10 and 12 bits in
 both ranges. Both sides decode the same file, the reference with the FFmpeg of the system. It
-makes RGB of a frame and luma of that; we take the luma as it is. Tolerance: the same frames; at
-quality >= 50 at most 12 bits; a quality that differs by 2 at most, and by 5 in pictures so small
-that no filter smoothes the rounding of colours. Percentages are equal.
+makes RGB of a frame and luma of that; we take the luma as it is. Tolerance: the same frames;
+at quality >= 50 at most 12 bits; a quality that differs by 2 at most, and by 5 in pictures so
+small that no filter smoothes the rounding of colours. Percentages are equal.
 """
 
 import json
@@ -142,7 +142,7 @@ print(json.dumps([
 
 @cache
 def _videos(count: int, seed: int) -> list[list[PdqHash]]:
-    """Return videos that share scenes: frames that are the same, near, far or of poor quality."""
+    """Return videos that share scenes: some frames are equal, near, far or of poor quality."""
     rng = np.random.default_rng(seed)
     shared = np.random.default_rng(1).integers(0, 256, (12, 32), dtype=np.uint8)
     videos = []

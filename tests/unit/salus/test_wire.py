@@ -60,7 +60,10 @@ def test_a_message_comes_back_the_same(message: wire.Message) -> None:
     assert parsed(wire.message_bytes(message)) == message
 
 
-@given(st.binary(max_size=100) | st.binary(min_size=wire.REQUEST_BYTES, max_size=wire.REQUEST_BYTES))
+@given(
+    st.binary(max_size=100)
+    | st.binary(min_size=wire.REQUEST_BYTES, max_size=wire.REQUEST_BYTES)
+)
 def test_any_bytes_are_a_request_or_refused(head: bytes) -> None:
     try:
         request = wire.parse_request(head)
