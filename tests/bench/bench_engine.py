@@ -84,7 +84,7 @@ def _tell_where(metric: str, data: bytes, whole_ms: float) -> None:
     steps: dict[str, Callable[[], object]] = {
         "digests": lambda: digest(data),
         "decode": lambda: list(decode(data, media_type=MediaType.JPEG, limits=Limits()).forms),
-        "pdq": lambda: pdq(frame.displayed),
+        "pdq": lambda: pdq(frame.displayed, full_size=frame.full_size),
         "scores": lambda: classifier.scores(frame.displayed),
     }
     times = {name: _median_ms(step) for name, step in steps.items()}

@@ -1,6 +1,8 @@
 """PDQ: from JPEG bytes and from pixels, against its peers and against the decoder's floor.
 
 One thread each, as in a worker. The photos are painted from seeds: 4000 x 3000 and 1440 x 1120.
+Fidelity is of painted ones, too, or of the photographs below the directory that the environment
+variable PROTECH_BENCH_PHOTOS names: each whole, and its regions of 1024 pixels and more.
 ``floor_12mp`` is the peer's 1/8-scale gray decode of the same file, the least that any hash of
 it could cost; the goal is a ratio of 0.714 or more (1.4 times the floor).
 """
@@ -11,8 +13,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads, as wor
 
 import io
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pdqhash
@@ -31,6 +36,8 @@ QUALITY_FLOOR = 50
 FIDELITY_PHOTOS = 500
 MODES = ((1100, 825), (1300, 980), (1280, 1280), (825, 1100), (1600, 1060))
 """Sizes of the fidelity photos; all are decoded at a smaller scale than they are stored in."""
+REGION_PX = 1024
+"""The shortest side that is decoded at a smaller scale, but for one pixel."""
 
 
 @cache
@@ -40,7 +47,7 @@ def _jpeg(width_px: int, height_px: int) -> bytes:
 
 def _ours(data: bytes) -> PdqHash:
     (frame,) = decode(data, media_type=MediaType.JPEG, limits=Limits()).forms
-    return pdq(frame.displayed)
+    return pdq(frame.displayed, full_size=frame.full_size)
 
 
 def _whole(data: bytes) -> Pixels:
@@ -128,17 +135,42 @@ def _distance_bits(ours: PdqHash, vector: np.ndarray) -> int:
 def _fidelity() -> list[float]:
     """Return bits from our hash of the scaled photo to the reference's of all its pixels."""
     distances = []
-    for seed in range(FIDELITY_PHOTOS):
-        photo = make_photo(seed, *MODES[seed % len(MODES)])
-        options = {
-            "progressive": bool(seed % 4 == 0),
-            "subsampling": ("4:2:0", "4:4:4")[seed % 2],
-        }
-        data = encode(photo, "JPEG", quality=(70, 85, 95)[seed % 3], **options)
+    for data in map(_encoded, count(), _photos()):
         vector, quality = _theirs(data)
         if quality >= QUALITY_FLOOR:
             distances.append(float(_distance_bits(_ours(data), vector)))
     return distances
+
+
+def _encoded(at: int, photo: Pixels) -> bytes:
+    options = {
+        "progressive": bool(at % 4 == 0),
+        "subsampling": ("4:2:0", "4:4:4")[at % 2],
+    }
+    return encode(photo, "JPEG", quality=(70, 85, 95)[at % 3], **options)
+
+
+def _photos() -> Iterator[Pixels]:
+    directory = os.environ.get("PROTECH_BENCH_PHOTOS")
+    if directory is None:
+        for seed in range(FIDELITY_PHOTOS):
+            yield make_photo(seed, *MODES[seed % len(MODES)])
+        return
+    for path in sorted(Path(directory).rglob("*.jpg")):
+        with Image.open(path) as image:
+            photo = np.asarray(image.convert("RGB"))
+        if min(photo.shape[:2]) >= REGION_PX:
+            yield photo
+            yield from _regions(photo)
+
+
+def _regions(photo: Pixels) -> Iterator[Pixels]:
+    """Yield parts that do not overlap, where there is more than one."""
+    across, down = (side // REGION_PX for side in photo.shape[1::-1])
+    if across * down > 1:
+        for rows in np.array_split(photo, down, axis=0):
+            for part in np.array_split(rows, across, axis=1):
+                yield np.ascontiguousarray(part)
 
 
 def fidelity_p95_bits() -> Row:
