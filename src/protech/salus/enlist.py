@@ -1,4 +1,4 @@
-"""Make a known list of one's own pictures: ``protech lists make``."""
+"""Make a known list of one's own pictures and videos: ``protech lists make``."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -13,6 +13,7 @@ from protech.lists.entries import (
     LABEL_CHARACTERS,
     OWN_USES,
     PDQ_PER_ENTRY,
+    VPDQ_PER_ENTRY,
     Category,
     Entry,
     ListHeader,
@@ -23,7 +24,7 @@ from protech.lists.formats.own import (
 from protech.lists.reader import reading
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
-from protech.salus.policy import PDQ_QUALITY_FLOOR
+from protech.salus.vpdq import distinct, forms
 from protech.salus.walk import Found, Inode, shown, walk
 from protech.settings import replacing
 from protech.types import Findings, Kind, Unscannable, Verdict
@@ -55,14 +56,15 @@ def enlist(
     on_skip: Skip = lambda path, why: None,  # noqa: ARG005 - what a caller names them
     on_item: Callable[[int], object] = lambda count: None,  # noqa: ARG005 - as above
 ) -> Enlisted:
-    """Write an own, unsigned list of every picture below ``directory`` to the file ``out``.
+    """Write an own, unsigned list of what is below ``directory`` to the file ``out``.
 
-    Each entry has the digests of the file and the PDQ hash of every form of its frames; a hash
-    of poor quality is left out, for it would be near to much else. A list that stands at
-    ``out`` is replaced in one step, by a version one higher.
+    Each entry has the digests of the file and the PDQ hash of every form of its frames, or of a
+    video the hash of one frame a second; a hash of poor quality is left out, for it would be
+    near to much else. A list that stands at ``out`` is replaced in one step, by a version one
+    higher.
 
     Args:
-        directory: Pictures, at any depth.
+        directory: Pictures and videos, at any depth.
         out: The list's file, readable by this user alone.
         name: What verdicts call the list; None takes the directory's name.
         workers: Pictures measured at once; None takes one for each processor.
@@ -122,36 +124,45 @@ def _write(
     on_skip: Skip,
     on_item: Callable[[int], object],
 ) -> tuple[int, int]:
-    """Write an entry for each picture; return how many items were skipped and no pictures."""
+    """Write what there is to list; return how many items were skipped, and how many others."""
     skipped = others = 0
     for count, (item, verdict) in enumerate(verdicts, start=1):
         findings = verdict.findings
         if findings.unscannable is not None:
             skipped += 1
             on_skip(item.path, findings.unscannable)
-        elif findings.kind is not Kind.IMAGE:
+        elif not findings.frames:
             others += 1
-        else:
-            writer.write(_entry(findings, label=shown(item.path.relative_to(top))))
+        for entry in listed(findings, label=shown(item.path.relative_to(top))):
+            writer.write(entry)
         on_item(count)
     return skipped, others
 
 
-def _entry(findings: Findings, *, label: str) -> Entry:
-    digests = findings.digests
-    good = (
-        one.bits
-        for frame in findings.frames
-        for one in frame.hashes
-        if one.quality >= PDQ_QUALITY_FLOOR
-    )
-    return Entry(
-        label=label[:LABEL_CHARACTERS],
+def listed(findings: Findings, *, label: str) -> list[Entry]:
+    """Return what of an item is listed; nothing of what is no picture or cannot be judged.
+
+    A video that players turn is two entries, as stored and as displayed: a copy is of one or of
+    the other, and its share of both together would be a half.
+    """
+    if findings.unscannable is not None or not findings.frames:
+        return []
+    label, digests = label[:LABEL_CHARACTERS], findings.digests
+    if findings.kind is Kind.VIDEO:
+        stored, *turned = forms(findings.frames) or [()]
+        pdq: tuple[bytes, ...] = ()
+    else:
+        stored, turned = (), []
+        pdq = distinct(one for frame in findings.frames for one in frame.hashes)
+    entry = Entry(
+        label=label,
         md5=digests.md5 if digests else None,
         sha1=digests.sha1 if digests else None,
         sha256=digests.sha256 if digests else None,
-        pdq=tuple(dict.fromkeys(good))[:PDQ_PER_ENTRY],
+        pdq=pdq[:PDQ_PER_ENTRY],
+        vpdq=stored[:VPDQ_PER_ENTRY],
     )
+    return [entry, *(Entry(label=label, vpdq=form[:VPDQ_PER_ENTRY]) for form in turned)]
 
 
 def _inodes(file: BinaryIO, target: Path) -> frozenset[Inode]:

@@ -21,9 +21,18 @@ def distinct(hashes: Iterable[PdqHash]) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(good))
 
 
-def stored(frames: Sequence[Frame]) -> tuple[bytes, ...]:
-    """Return what vPDQ gives for a file: of its first video stream, as it is stored."""
-    return distinct(frame.hashes[0] for frame in frames if frame.track == 0 and frame.hashes)
+def forms(frames: Sequence[Frame], *, track: int = 0) -> list[tuple[bytes, ...]]:
+    """Return the hashes of one video stream: as stored, which is what vPDQ gives of the first.
+
+    Where a player turns it, its hashes as displayed follow. None of these is empty.
+    """
+    of_track = [frame.hashes for frame in frames if frame.track == track and frame.hashes]
+    count = max(map(len, of_track), default=0)
+    found = (
+        distinct(hashes[min(form, len(hashes) - 1)] for hashes in of_track)
+        for form in range(count)
+    )
+    return [hashes for hashes in found if hashes]
 
 
 def queries(frames: Sequence[Frame]) -> list[NDArray[np.uint8]]:
@@ -35,14 +44,8 @@ def queries(frames: Sequence[Frame]) -> list[NDArray[np.uint8]]:
     Returns:
         Arrays of shape (k, 32), none of them empty.
     """
-    found: list[NDArray[np.uint8]] = []
-    for track in sorted({frame.track for frame in frames}):
-        of_track = [frame.hashes for frame in frames if frame.track == track]
-        for form in range(max(map(len, of_track))):
-            hashes = distinct(one[min(form, len(one) - 1)] for one in of_track if one)
-            if hashes:
-                found.append(_array(hashes))
-    return found
+    tracks = sorted({frame.track for frame in frames})
+    return [_array(form) for track in tracks for form in forms(frames, track=track)]
 
 
 def percentages(

@@ -8,8 +8,8 @@ from protech.errors import ConfigError, SourceError
 from protech.lists.batch import Batch
 from protech.lists.entries import Entry
 from protech.lists.reader import reading
-from protech.salus.enlist import Enlisted, enlist
-from protech.types import Unscannable
+from protech.salus.enlist import Enlisted, enlist, listed
+from protech.types import Digests, Findings, Frame, Kind, PdqHash, Unscannable
 from tests.make_data import encode, make_noise, make_photo
 from tests.unit.lists.test_batch import entries_of
 
@@ -110,3 +110,49 @@ def test_the_list_itself_is_no_item(pictures: Path) -> None:
 
     assert make().others == make().others
     assert not [path for path in left_out if "mine.list" in path.name]
+
+
+# ---- what of an item is listed ---------------------------------------------------------------
+
+DIGESTS = Digests(md5=bytes(16), sha1=bytes(20), sha256=bytes(32))
+
+
+def hashed(number: int, *, quality: int = 100) -> PdqHash:
+    return PdqHash(bits=bytes([number]) * 32, quality=quality)
+
+
+def found(kind: Kind, *frames: Frame, unscannable: Unscannable | None = None) -> Findings:
+    return Findings(kind=kind, digests=DIGESTS, frames=frames, unscannable=unscannable)
+
+
+def test_a_video_is_listed_by_the_good_frames_of_its_first_stream() -> None:
+    film = found(
+        Kind.VIDEO,
+        Frame(hashes=(hashed(1),)),
+        Frame(hashes=(hashed(2, quality=49),)),
+        Frame(hashes=(hashed(1),)),
+        Frame(hashes=(hashed(3),)),
+        Frame(track=1, hashes=(hashed(4),)),
+    )
+    (entry,) = listed(film, label="film")
+    assert (entry.label, entry.sha256, entry.pdq) == ("film", DIGESTS.sha256, ())
+    assert entry.vpdq == (hashed(1).bits, hashed(3).bits)
+
+
+def test_a_video_that_is_turned_is_listed_as_stored_and_as_displayed() -> None:
+    film = found(Kind.VIDEO, Frame(hashes=(hashed(1), hashed(11))))
+    stored, displayed = listed(film, label="film")
+    assert (stored.vpdq, displayed.vpdq) == ((hashed(1).bits,), (hashed(11).bits,))
+    assert (stored.md5, displayed.md5) == (DIGESTS.md5, None)
+
+
+def test_a_video_without_good_frames_is_listed_by_its_digests() -> None:
+    (entry,) = listed(found(Kind.VIDEO, Frame(hashes=(hashed(1, quality=3),))), label="film")
+    assert (entry.sha1, entry.vpdq) == (DIGESTS.sha1, ())
+
+
+def test_what_is_broken_or_has_no_frames_is_not_listed() -> None:
+    frame = Frame(hashes=(hashed(1),))
+    broken = found(Kind.VIDEO, frame, unscannable=Unscannable.CORRUPT)
+    assert listed(broken, label="film") == []
+    assert listed(found(Kind.VIDEO), label="sound") == []

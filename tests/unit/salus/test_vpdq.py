@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protech.salus.vpdq import distinct, percentages, queries, stored
+from protech.salus.vpdq import distinct, forms, percentages, queries
 from protech.types import Frame, PdqHash
 
 
@@ -66,7 +66,11 @@ def test_streams_and_turned_forms_are_looked_up_one_by_one() -> None:
         [hashed(11).bits, hashed(12).bits],
         [hashed(3).bits],
     ]
-    assert stored(frames) == (hashed(1).bits, hashed(2).bits)
+    assert forms(frames) == [
+        (hashed(1).bits, hashed(2).bits),
+        (hashed(11).bits, hashed(12).bits),
+    ]
+    assert forms(frames, track=1) == [(hashed(3).bits,)]
 
 
 def test_a_video_that_turns_half_way_keeps_all_its_frames() -> None:
