@@ -5,7 +5,7 @@ Runs only inside a sandboxed worker. Pixels stay here; sizes, hashes and scores 
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from protech.salus.container import is_cut
 from protech.salus.decode_video import Picture, decode
@@ -61,14 +61,14 @@ def measure_video(
     return roll.measured(broken)
 
 
-@dataclass(slots=True)
 class _Strip:
     """The frames of one video stream, and some of them as they are shown."""
 
-    size: tuple[int, int]
-    shown: Evenly[Pixels]
-    frames: list[Frame] = field(default_factory=list)
-    last: Picture | None = None
+    def __init__(self, size: tuple[int, int], shown: Evenly[Pixels]) -> None:
+        self.size = size
+        self.shown = shown
+        self.frames: list[Frame] = []
+        self.last: Picture | None = None
 
     def stills(self, most: int) -> Iterator[tuple[int, Pixels]]:
         """Give at most ``most`` frames and their places, the first and the last among them."""
