@@ -36,9 +36,7 @@ class Echo:
     def measure(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
         return Measured(width_px=len(data))
 
-    def video(
-        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
-    ) -> Measured:
+    def video(self, source: Seekable, *, media_type: MediaType, sampling: Sampling) -> Measured:
         return Measured(width_px=source.size_bytes, height_px=sampling)
 
     def header(self, data: bytes | memoryview, *, media_type: MediaType) -> Measured:
@@ -101,6 +99,68 @@ def test_a_request_in_pieces_is_one_request(
     assert answered(ours) == wire.Answer(sequence=7, measured=Measured(width_px=5))
     ours.close()
     serving.join(30)
+
+
+def served(
+    ours: socket.socket, theirs: socket.socket, head: wire.Request, *sent: int
+) -> Measured:
+    """Return what a worker answers to ``head`` with the descriptors that are sent beside it."""
+    serving = threading.Thread(target=worker.serve, args=(theirs, Echo()), daemon=True)
+    serving.start()
+    socket.send_fds(ours, [wire.request_bytes(head)], list(sent))
+    if not sent:
+        ours.sendall(bytes(head.size_bytes))
+    answer = answered(ours)
+    ours.shutdown(socket.SHUT_WR)
+    serving.join(30)
+    assert isinstance(answer, wire.Answer)
+    return answer.measured
+
+
+@pytest.mark.parametrize("operation", wire.Operation)
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_video_is_measured_from_where_it_lies_and_nothing_else_is_done_with_it(
+    sockets: tuple[socket.socket, socket.socket],
+    tmp_path: Path,
+    operation: wire.Operation,
+    *,
+    is_file: bool,
+) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(bytes(300))
+    head = replace(
+        REQUEST,
+        operation=operation,
+        sampling=Sampling.KEYFRAMES,
+        media_type=MediaType.MP4,
+        size_bytes=300,
+        has_descriptor=is_file,
+    )
+    with path.open("rb") as file:
+        measured = served(*sockets, head, *([file.fileno()] if is_file else []))
+    is_measured = operation is wire.Operation.MEASURE
+    expected = Measured(width_px=300, height_px=Sampling.KEYFRAMES)
+    assert measured == (expected if is_measured else Measured())
+
+
+def test_a_video_of_another_length_has_changed(
+    sockets: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(bytes(300))
+    head = replace(REQUEST, media_type=MediaType.MP4, size_bytes=200, has_descriptor=True)
+    with path.open("rb") as file:
+        changed = Measured(unscannable=Unscannable.CHANGED)
+        assert served(*sockets, head, file.fileno()) == changed
+
+
+def test_a_descriptor_that_was_promised_and_is_missing_ends_the_worker(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = sockets
+    ours.sendall(wire.request_bytes(replace(REQUEST, has_descriptor=True)))
+    with pytest.raises(WireError, match="descriptor"):
+        worker.serve(theirs, Echo())
 
 
 def test_half_a_request_ends_the_worker(sockets: tuple[socket.socket, socket.socket]) -> None:
