@@ -12,7 +12,7 @@ order of operations. So the answer is the reference's, bit for bit, noise and al
 A picture that was decoded at a smaller scale is filtered as all its pixels would be: a pixel
 has the weight of all those that it stands for. Filters made for the smaller size have other
 widths and other middles: in 324 photographs and regions of these they moved the hash by 8 bits
-at the 95th percentile and by 10 at most, these by 2 and by 2.
+at the 95th percentile and by 12 at most, these by 2 and by 4.
 
 Source: ThreatExchange, hashing/hashing.pdf, and pdq/cpp; the oracle is the package ``pdqhash``.
 """
@@ -96,7 +96,9 @@ def dihedral(pixels: Pixels, *, full_size: Size | None = None) -> tuple[PdqHash,
 
     Turning or mirroring a picture swaps and negates its frequencies, so the other seven hashes
     cost next to nothing. They are equal to the reference's, and like these not quite the hashes
-    of the turned pixels: the points that are filtered do not lie evenly in the picture.
+    of the turned pixels: the points that are filtered do not lie evenly in the picture. Of 324
+    photographs and regions, 613 to 700 pixels high, the seven differ by 14 bits at the 95th
+    percentile and by 44 at most, 4 in 1000 by more than the radius of 31.
 
     Args:
         pixels: (height, width, 3) uint8 sRGB.
