@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from protech.lists.batch import Batch, batches
+from protech.lists.batch import Batch
 from protech.lists.confined import SILENCE_S, answer_for_stdin, broken, command, confined
 from protech.lists.entries import BadEntry, ListHeader
-from protech.lists.formats.own import read_entries, read_header
+from protech.lists.formats.own import read_header
+from protech.lists.formats.own_columns import read_batches
 from protech.lists.records import End, Record
 
 READER = command("protech.lists.reader")
@@ -51,7 +52,7 @@ def answers(file: BinaryIO) -> Iterator[Record]:
         ListFormatError: It is none.
     """
     yield read_header(file)
-    yield from batches(read_entries(file))
+    yield from read_batches(file)
     yield End()
 
 

@@ -42,6 +42,7 @@ class What(IntEnum):
     NO_SANDBOX = 6
     LINES = 7
     TALLY = 8
+    FORMAT = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,14 @@ class Refusal:
     text: str
 
 
-Record = ListHeader | Batch | Lines | BadEntry | Tally | End | Refusal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """In which format a foreign list is, by its word."""
+
+    format: str
+
+
+Record = ListHeader | Batch | Lines | BadEntry | Tally | Told | End | Refusal
 
 
 class RecordError(Exception):
@@ -93,14 +101,19 @@ def record_bytes(record: Record) -> bytes:
             what, body = What.BAD, _NUMBER.pack(record.line) + _text(record.reason)
         case Tally():
             what, body = What.TALLY, _NUMBER.pack(record.count) + _text(record.category)
+        case Told() | Refusal():
+            what, body = _said(record)
         case End():
             what, body = What.END, b""
-        case Refusal():
-            what = What.NO_SANDBOX if record.is_sandbox else What.NO_LIST
-            body = _text(record.text)
         case _:
             assert_never(record)
     return _HEAD.pack(what, len(body)) + body
+
+
+def _said(record: Told | Refusal) -> tuple[What, bytes]:
+    if isinstance(record, Told):
+        return What.FORMAT, _text(record.format)
+    return (What.NO_SANDBOX if record.is_sandbox else What.NO_LIST), _text(record.text)
 
 
 def records(buffer: bytearray) -> Iterator[Record]:
@@ -146,8 +159,8 @@ class _Body:
                 record = self._numbered(what)
             case What.END:
                 record = End()
-            case What.NO_LIST | What.NO_SANDBOX:
-                record = Refusal(is_sandbox=what is What.NO_SANDBOX, text=self._text())
+            case What.FORMAT | What.NO_LIST | What.NO_SANDBOX:
+                record = self._said(what)
             case _:
                 assert_never(what)
         if self._at != len(self._body):
@@ -159,6 +172,12 @@ class _Body:
         if what is What.BAD:
             return BadEntry(line=number, reason=text)
         return Tally(count=number, category=text)
+
+    def _said(self, what: What) -> Told | Refusal:
+        text = self._text()
+        if what is What.FORMAT:
+            return Told(format=text)
+        return Refusal(is_sandbox=what is What.NO_SANDBOX, text=text)
 
     def _batch(self) -> Batch:
         count, has_labels, *held = _BATCH.unpack(self._bytes(_BATCH.size))

@@ -37,7 +37,7 @@ def bare(entry: Entry) -> Entry:
         sha1=entry.sha1,
         sha256=entry.sha256,
         pdq=entry.pdq,
-        vpdq=entry.vpdq,
+        vpdq=tuple(dict.fromkeys(entry.vpdq)),
     )
 
 

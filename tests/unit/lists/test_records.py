@@ -26,6 +26,7 @@ from protech.lists.records import (
     RecordError,
     Refusal,
     Tally,
+    Told,
     What,
     record_bytes,
     records,
@@ -43,6 +44,7 @@ OTHERS = (
     | st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b"") + b"\n")).map(
         lambda lines: Lines(count=len(lines), content=b"".join(lines))
     )
+    | st.builds(Told, format=TEXTS)
     | st.just(End())
     | st.builds(Refusal, is_sandbox=st.booleans(), text=TEXTS)
 )
@@ -109,7 +111,7 @@ def test_the_largest_batch_fits() -> None:
         sha256=bytes(32),
         label="\U0001f600" * LABEL_CHARACTERS,
         pdq=(bytes(32),) * PDQ_PER_ENTRY,
-        vpdq=(bytes(32),) * VPDQ_PER_ENTRY,
+        vpdq=tuple(i.to_bytes(32) for i in range(VPDQ_PER_ENTRY)),
     )
     narrow = [Entry(md5=bytes(16))] * (BATCH_BYTES // 16 - 1)
     for some in ([small] * fits + [largest], [*narrow, largest]):

@@ -5,7 +5,7 @@ until shown otherwise: ``lists.reader`` runs this reader inside a locked process
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from protech.errors import ListFormatError
 from protech.lists.entries import (
-    DIGESTS,
     LABEL_CHARACTERS,
     PDQ_PER_ENTRY,
     VPDQ_PER_ENTRY,
@@ -27,6 +26,7 @@ from protech.lists.entries import (
     Use,
 )
 from protech.lists.formats.lines import refuse_fetch_keys
+from protech.lists.formats.own_lines import SINGLE, EntryLines, line
 
 FORMAT_VERSION = 1
 
@@ -35,9 +35,6 @@ MAGIC = "protech_list"
 
 LINE_BYTES = 1024 * 1024
 """The frames of a video of two hours take 550 KiB, all hashes of an animation 17."""
-
-SINGLE = (*DIGESTS, "photodna")
-"""Identifiers of which an entry has one at most."""
 
 COUNT_DIGITS = 12
 """Room for the count in a header that is written before the entries are counted."""
@@ -84,15 +81,21 @@ def parse_header(line: bytes) -> ListHeader:
 def read_entries(file: BinaryIO) -> Iterator[Entry | BadEntry]:
     """Yield what stands on each line after the header, the good and the bad."""
     number = 1
-    while line := file.readline(LINE_BYTES + 1):
+    while content := file.readline(LINE_BYTES + 1):
         number += 1
-        try:
-            if len(line) > LINE_BYTES and not line.endswith(b"\n"):
-                _skip_line(file)
-                raise _Bad(f"the line is longer than {LINE_BYTES} bytes")
-            yield _entry(_object(line))
-        except _Bad as bad:
-            yield BadEntry(line=number, reason=str(bad))
+        if len(content) > LINE_BYTES and not content.endswith(b"\n"):
+            _skip_line(file)
+        yield read_entry(content, number=number)
+
+
+def read_entry(content: bytes, *, number: int) -> Entry | BadEntry:
+    """Return the entry that stands on a line, or why it is none."""
+    try:
+        if len(content) > LINE_BYTES and not content.endswith(b"\n"):
+            raise _Bad(f"the line is longer than {LINE_BYTES} bytes")
+        return _entry(_object(content))
+    except _Bad as bad:
+        return BadEntry(line=number, reason=str(bad))
 
 
 def header_fields(header: ListHeader) -> dict[str, object]:
@@ -117,7 +120,7 @@ def header_fields(header: ListHeader) -> dict[str, object]:
 
 def header_line(header: ListHeader) -> bytes:
     """Return a header as it stands in a file."""
-    return _line(header_fields(header))
+    return line(header_fields(header))
 
 
 class ListWriter:
@@ -127,22 +130,19 @@ class ListWriter:
         """Begin a list in ``file``, which must be seekable; the count of ``header`` is ours."""
         self._file = file
         self._header = header
+        self._lines = EntryLines()
         self._start = file.tell()
         self.count = 0
         self._write_header()
 
     def write(self, entry: Entry) -> None:
         """Append one entry."""
-        fields: dict[str, object] = {} if entry.label is None else {"label": entry.label}
-        for name in SINGLE:
-            identifier = getattr(entry, name)
-            if identifier is not None:
-                fields[name] = identifier.hex()
-        for name, hashes in (("pdq", entry.pdq), ("vpdq", entry.vpdq)):
-            if hashes:
-                fields[name] = [hash_.hex() for hash_ in hashes]
-        self._file.write(_line({**fields, **entry.others}))
-        self.count += 1
+        self.write_lines(self._lines.line(entry), count=1)
+
+    def write_lines(self, content: bytes, *, count: int) -> None:
+        """Append ``count`` entries that are lines already."""
+        self._file.write(content)
+        self.count += count
 
     def finish(self) -> None:
         """Write the count into the header."""
@@ -153,14 +153,8 @@ class ListWriter:
 
     def _write_header(self) -> None:
         padding = b" " * (COUNT_DIGITS - len(str(self.count)))
-        line = header_line(replace(self._header, count=self.count))
-        self._file.write(line[:-1] + padding + b"\n")
-
-
-def _line(fields: Mapping[str, object]) -> bytes:
-    text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # A lone surrogate stands for a byte of a name that was not UTF-8.
-    return text.encode(errors="replace") + b"\n"
+        header = header_line(replace(self._header, count=self.count))
+        self._file.write(header[:-1] + padding + b"\n")
 
 
 def _skip_line(file: BinaryIO) -> None:
