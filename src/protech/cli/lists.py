@@ -9,6 +9,7 @@ from pathlib import Path
 from protech.cli.device import add_device
 from protech.cli.grammar import Commands, new_command, workers
 from protech.cli.officers import add_authority
+from protech.cli.transfer import add_transfer
 from protech.salus.walk import shown
 
 EXAMPLE = """examples:
@@ -41,9 +42,10 @@ def add_lists(commands: Commands) -> None:
         description="Print name, version, uses and counts of a list; never its entries.",
         epilog=EXAMPLE,
     )
-    show.add_argument("list", type=Path, metavar="LIST")
+    show.add_argument("list", metavar="LIST", help="a file, or the name of a synced list")
     show.add_argument("--json", action="store_true", help="print it as JSON")
     show.set_defaults(run=_show_list)
+    add_transfer(actions)
     add_authority(actions)
     add_device(actions)
 

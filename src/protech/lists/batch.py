@@ -99,3 +99,21 @@ def batches[T](
             yield maker.take()
     if maker.count:
         yield maker.take()
+
+
+def entries_of(batch: Batch) -> Iterator[Entry]:
+    """Yield the entries of a batch; PhotoDNA and what else a list carries is not in one."""
+    held: list[dict[str, list[bytes]]] = [{} for _ in range(batch.count)]
+    for kind in COLUMNS:
+        for row, raw in zip(batch.rows[kind].tolist(), batch.raw[kind], strict=True):
+            held[row].setdefault(kind, []).append(raw.tobytes())
+    for fields, label in zip(held, batch.labels or [None] * batch.count, strict=True):
+        md5, sha1, sha256 = (fields.get(kind, [None])[0] for kind in DIGESTS)
+        yield Entry(
+            label=label,
+            md5=md5,
+            sha1=sha1,
+            sha256=sha256,
+            pdq=tuple(fields.get("pdq", ())),
+            vpdq=tuple(fields.get("vpdq", ())),
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from protech.errors import ListFormatError, SourceError
+from protech.errors import ConfigError, ListFormatError, SourceError
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
 from protech.lists.exceptions import Exceptions, open_exceptions, pinned_keys, refuse_guard
@@ -15,6 +15,7 @@ from protech.lists.formats import circl
 from protech.lists.formats.circl import Bloom
 from protech.lists.indexes import index_of
 from protech.lists.known_list import Clock, KnownList, utc_now
+from protech.lists.reader import reading
 from protech.lists.synced import SyncedList
 from protech.lists.trust import NAME, TargetKind
 from protech.settings import Places, read_settings
@@ -55,7 +56,7 @@ def open_list(
     path = Path(source)
     if is_name(source) and not path.exists():
         return SyncedList(str(source), use=use, device=device, cache=cache, clock=clock)
-    with _opened(path) as descriptor:
+    with opened_file(path) as descriptor:
         if circl.matches(os.pread(descriptor, circl.HEADER.size, 0)):
             return Bloom.open(path)
         index = index_of(descriptor, sha256=_sha256(descriptor), cache=cache)
@@ -103,7 +104,7 @@ def is_name(source: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened_file(path: Path) -> Iterator[int]:
     """Give a descriptor of a list, and see to it that it stayed the same meanwhile."""
     try:
         descriptor = os.open(path, OPEN_FLAGS)
@@ -133,3 +134,21 @@ def _sha256(descriptor: int) -> bytes:
         digest.update(chunk)
         at += len(chunk)
     return digest.digest()
+
+
+def version_at(path: Path) -> int:
+    """Return the version of the list that stands at ``path``; 0 where nothing stands there.
+
+    Raises:
+        ConfigError: Something else stands there, which must not be lost.
+    """
+    try:
+        with path.open("rb") as file, reading(file.fileno()) as (header, _):
+            return header.version
+    except FileNotFoundError:
+        return 0
+    except (OSError, ListFormatError) as other:
+        raise ConfigError(
+            f"{path} is there and is no list, so it is not replaced; name another place"
+            " with --out, or remove it first."
+        ) from other

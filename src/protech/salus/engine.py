@@ -59,6 +59,7 @@ class Engine:
         borders: bool = False,
         dihedral: bool = False,
         judges_video: bool = True,
+        at_full_size: bool = False,
         allow_unsandboxed: bool = False,
     ) -> Self:
         """Open lists and models and start the workers.
@@ -74,6 +75,7 @@ class Engine:
             borders: Find a listed picture that has bars of one colour around it, too.
             dihedral: Find one that was mirrored or turned, too.
             judges_video: False leaves every video unscannable.
+            at_full_size: Hash pictures by all their pixels, and do not score them.
             allow_unsandboxed: Go on where the kernel cannot lock a worker; for the guard,
                 which says so on its page.
 
@@ -106,6 +108,7 @@ class Engine:
             models=model_set.ids if model_set else (),
             exceptions=silencing,
             judges_video=judges_video,
+            at_full_size=at_full_size,
         )
         return cls(examiner=examiner, policy=Policy(settings=settings, point=point))
 

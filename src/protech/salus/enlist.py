@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from protech.errors import ConfigError, ListFormatError, SourceError
+from protech.errors import SourceError
 from protech.lists.entries import (
     LABEL_CHARACTERS,
     OWN_USES,
@@ -21,7 +21,7 @@ from protech.lists.entries import (
 from protech.lists.formats.own import (
     ListWriter,
 )
-from protech.lists.reader import reading
+from protech.lists.store import version_at
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
 from protech.salus.vpdq import distinct, forms
@@ -84,7 +84,7 @@ def enlist(
         )
     header = ListHeader(
         name=shown(name or top.resolve().name)[:NAME_CHARACTERS] or Category.OWN,
-        version=_version_at(target) + 1,
+        version=version_at(target) + 1,
         category=Category.OWN,
         uses=OWN_USES,
         created_at=datetime.now(UTC).replace(microsecond=0),
@@ -93,7 +93,9 @@ def enlist(
     with ExitStack() as stack:
         file = stack.enter_context(replacing(target, remedy=REMEDY))
         found = walk(top, leave_out=_inodes(file, target))
-        engine = stack.enter_context(Engine.open(use_models=False, workers=workers))
+        engine = stack.enter_context(
+            Engine.open(use_models=False, workers=workers, at_full_size=True)
+        )
         verdicts = stack.enter_context(closing(judged(engine, found, workers=workers)))
         writer = ListWriter(file, header)
         skipped, others = _write(writer, verdicts, top=top, on_skip=on_skip, on_item=on_item)
@@ -171,21 +173,3 @@ def _inodes(file: BinaryIO, target: Path) -> frozenset[Inode]:
     with suppress(FileNotFoundError):
         states.append(target.stat())
     return frozenset((state.st_dev, state.st_ino) for state in states)
-
-
-def _version_at(path: Path) -> int:
-    """Return the version of the list that stands at ``path``; 0 where nothing stands there.
-
-    Raises:
-        ConfigError: Something else stands there, which must not be lost.
-    """
-    try:
-        with path.open("rb") as file, reading(file.fileno()) as (header, _):
-            return header.version
-    except FileNotFoundError:
-        return 0
-    except (OSError, ListFormatError) as other:
-        raise ConfigError(
-            f"{shown(path)} is there and is no list, so it is not replaced; name another place"
-            " with --out, or remove it first."
-        ) from other

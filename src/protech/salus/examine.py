@@ -93,6 +93,8 @@ class Examiner:
     models: tuple[tuple[str, str], ...] = ()
     exceptions: tuple[Excepting, ...] = ()
     judges_video: bool = True
+    at_full_size: bool = False
+    """Hash pictures by all their pixels at once, and do not score them: for a new list."""
 
     @property
     def lists(self) -> tuple[ListRef, ...]:
@@ -138,6 +140,8 @@ class Examiner:
         match media_type.kind:
             case Kind.IMAGE if media.size_bytes > self.limits.size_bytes:
                 return Measured(unscannable=Unscannable.TOO_LARGE)
+            case Kind.IMAGE if self.at_full_size:
+                return self.pool.rehash(media, media_type)
             case Kind.IMAGE:
                 return self.pool.measure(media, media_type)
             case Kind.VIDEO if not self.judges_video:

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protech.lists import batch as made_of
 from protech.lists.batch import BATCH_BYTES, COLUMNS, Batch, batches
 from protech.lists.entries import VPDQ_PER_ENTRY, WIDTHS, Entry
 from tests.unit.lists.formats.test_own import ENTRIES
@@ -13,20 +14,7 @@ from tests.unit.lists.formats.test_own import ENTRIES
 
 def entries_of(made: Iterable[Batch]) -> list[Entry]:
     """Return the entries that batches were made of, without what no index holds."""
-    found = []
-    for batch in made:
-        held: list[dict[str, list[bytes]]] = [
-            {kind: [] for kind in COLUMNS} for _ in range(batch.count)
-        ]
-        for kind in COLUMNS:
-            for row, raw in zip(batch.rows[kind], batch.raw[kind], strict=True):
-                held[row][kind].append(raw.tobytes())
-        labels = batch.labels or (None,) * batch.count
-        for label, one in zip(labels, held, strict=True):
-            single = {kind: one[kind][0] if one[kind] else None for kind in COLUMNS[:3]}
-            many = {kind: tuple(one[kind]) for kind in COLUMNS[3:]}
-            found.append(Entry(label=label, **single, **many))  # type: ignore[arg-type]
-    return found
+    return [entry for batch_ in made for entry in made_of.entries_of(batch_)]
 
 
 def bare(entry: Entry) -> Entry:

@@ -32,6 +32,7 @@ EXACT = Match(source=SOURCE, kind=MatchKind.SHA256)
 LIKE = Match(source=SOURCE, kind=MatchKind.PDQ, distance_bits=3, quality=90)
 ALIKE = Match(source=SOURCE, kind=MatchKind.VPDQ, query_percent=90.0, known_percent=50.0)
 HASH = PdqHash(bits=bytes(32), quality=90)
+WHOLE = Measured(width_px=3, height_px=2)
 MEASURED = Measured(width_px=3, height_px=2, frames=(Frame(hashes=(HASH,)),))
 
 
@@ -74,7 +75,7 @@ class Workers:
         return MEASURED
 
     def rehash(self, media: Media, media_type: MediaType) -> Measured:
-        return MEASURED
+        return WHOLE
 
     def close(self) -> None:
         return None
@@ -102,6 +103,7 @@ def examined(
     claims: Kind | None = None,
     exceptions: tuple[Silencing, ...] = (),
     judges_video: bool = True,
+    at_full_size: bool = False,
 ) -> tuple[Findings, Workers, Listed]:
     workers, listed = Workers(), Listed(found)
     examiner = Examiner(
@@ -110,6 +112,7 @@ def examined(
         limits=Limits(),
         exceptions=exceptions,
         judges_video=judges_video,
+        at_full_size=at_full_size,
     )
     media = Media(content=CONTENT, size_bytes=size_bytes, claims=claims)
     return examiner.findings(media, media_type, digest(CONTENT)), workers, listed
@@ -170,3 +173,8 @@ def test_what_only_claims_to_be_media_is_unscannable(claims: Kind) -> None:
 def test_what_is_no_media_is_left_alone() -> None:
     findings, workers, _ = examined(MediaType.PDF)
     assert (findings.unscannable, findings.matches, workers.asked) == (None, (), 0)
+
+
+def test_for_a_new_list_a_picture_is_hashed_by_all_its_pixels_at_once() -> None:
+    findings, workers, _ = examined(MediaType.JPEG, at_full_size=True)
+    assert (findings.frames, workers.asked) == (WHOLE.frames, 0)
