@@ -21,7 +21,7 @@ PROTECH = Path(sys.executable).with_name("protech")
 
 KEYS = [
     "v", "path", "path_bytes", "kind", "size_bytes", "sha256", "decision", "reason", "rule",
-    "policy", "matches", "scores", "unscannable",
+    "policy", "matches", "excepted", "scores", "unscannable",
 ]  # fmt: skip
 
 PHOTO = encode(make_photo(1), "JPEG")
@@ -181,7 +181,7 @@ def test_each_bad_file_is_a_row_and_the_rest_goes_on(folder: Path, known: Path) 
     assert results(rows) == {
         "bomb.png": "too_large",
         "cut.jpg": "corrupt",
-        "film.mp4": "unknown_type",
+        "film.mp4": "corrupt",
         "frames.gif": "too_large",
         "noise.jpg": "unknown_type",
         "polyglot.zip": None,

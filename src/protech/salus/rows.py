@@ -33,6 +33,7 @@ def row(verdict: Verdict, path: str | bytes | os.PathLike[str]) -> Row:
         "rule": verdict.rule,
         "policy": verdict.policy,
         "matches": [_match(match) for match in findings.matches],
+        "excepted": [_match(match) for match in findings.excepted],
         "scores": _scores(findings),
         "unscannable": findings.unscannable.value if findings.unscannable else None,
     }

@@ -37,6 +37,7 @@ KEYS = [
     "rule",
     "policy",
     "matches",
+    "excepted",
     "scores",
     "unscannable",
 ]
@@ -111,6 +112,7 @@ def test_a_full_row() -> None:
                 "known_percent": None,
             }
         ],
+        "excepted": [],
         "scores": {
             "explicit": 0.8,
             "apparent_minor": 0.1,
@@ -162,3 +164,11 @@ def test_any_name_comes_back_and_none_moves_the_cursor(name: bytes) -> None:
     else:
         assert base64.b64decode(read["path_bytes"]) == name
         assert read["path"] == name.decode(errors="replace")
+
+
+def test_what_was_excepted_is_shown_apart() -> None:
+    silent = Match(source=ListRef(name="a", version=1), kind=MatchKind.SHA256)
+    findings = Findings(kind=Kind.IMAGE, excepted=(silent,))
+    shown = row(Policy(settings=TRIAGE).decide(findings), "p")
+    assert (shown["decision"], shown["matches"]) == ("allow", [])
+    assert [one["list"] for one in shown["excepted"]] == ["a"]  # type: ignore[attr-defined]
