@@ -38,7 +38,7 @@ from tests import peers
 from tests.bench.frame import Peer, Row, main, row, share
 from tests.make_video import KINDS, encode, make_video, scenes
 from tests.peers import VPDQ_VERSION, VpdqFrame
-from tools.peers import make
+from tools.peers import main as make_peers
 
 QUALITY_FLOOR = 50
 ROUNDS = 5
@@ -232,5 +232,4 @@ METRICS = {
 }
 
 if __name__ == "__main__":
-    make()
-    sys.exit(main(METRICS))
+    sys.exit(make_peers() or main(METRICS))
