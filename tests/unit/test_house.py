@@ -34,7 +34,9 @@ NOQA = re.compile(r"# noqa\b(?!: [A-Z]+\d+(, [A-Z]+\d+)*( -|  ?#) \S)")
 TYPE_IGNORE = re.compile(r"# type: ignore\b(?!\[[a-z-]+(, [a-z-]+)*\]( -|  ?#) \S)")
 MACHINE_PATH = re.compile(r"""["'\s`(=]/(root|home/\w+|Users/\w+|workspace|work)/""")
 
-BECOMES_ANOTHER = "execv"
+SHUTS_ITSELF = {"answer_for_stdin", "execv", "harden_process", "lock_down"}
+"""What keeps a program from debuggers: the first locks it, the second makes it another one."""
+
 PROGRAM = re.compile(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
 
 DISTRIBUTIONS = packages_distributions()
@@ -199,7 +201,7 @@ def test_every_program_keeps_itself_from_debuggers_and_core_dumps() -> None:
         name_of(path)
         for path in modules()
         if PROGRAM.search(path.read_text())
-        if not {"harden_process", "lock_down", BECOMES_ANOTHER} & called_in(path)
+        if not SHUTS_ITSELF & called_in(path)
     ]
     none(open_to_others)
 

@@ -85,31 +85,28 @@ class Engine:
             SandboxError: The kernel does not let a worker be locked down.
             TrustError: A list is for another use, or an exception list is not signed.
         """
-        known = tuple(open_list(source, use=settings.name) for source in lists)
-        silencing = tuple(
-            open_exception_list(source, application=settings.name) for source in exceptions
-        )
-        directory = Path(models) if models is not None else None
-        model_set = open_models(directory) if use_models else None
+        application = settings.name
+        model_set = open_models(Path(models) if models else None) if use_models else None
         limits = limits or Limits()
-        pool = Pool(
-            workers=workers or os.cpu_count() or 1,
-            limits=limits,
-            models=model_set.directory if model_set else None,
-            borders=borders,
-            dihedral=dihedral,
-            allow_unsandboxed=allow_unsandboxed,
-        )
-        point = model_set.point(settings.name) if model_set else None
         examiner = Examiner(
-            known=known,
-            pool=pool,
+            known=tuple(open_list(one, use=application) for one in lists),
+            exceptions=tuple(
+                open_exception_list(e, application=application) for e in exceptions
+            ),
             limits=limits,
             models=model_set.ids if model_set else (),
-            exceptions=silencing,
             judges_video=judges_video,
             at_full_size=at_full_size,
+            pool=Pool(  # last: what is above may refuse, and workers would be left behind
+                workers=workers or os.cpu_count() or 1,
+                limits=limits,
+                models=model_set.directory if model_set else None,
+                borders=borders,
+                dihedral=dihedral,
+                allow_unsandboxed=allow_unsandboxed,
+            ),
         )
+        point = model_set.point(application) if model_set else None
         return cls(examiner=examiner, policy=Policy(settings=settings, point=point))
 
     @property

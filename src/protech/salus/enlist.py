@@ -76,12 +76,7 @@ def enlist(
         ConfigError: The list cannot be written.
         SandboxError: The kernel does not let a worker be locked down.
     """
-    top, target = Path(directory), Path(out)
-    walk(top)  # it says why, where there is nothing
-    if not top.is_dir():
-        raise SourceError(
-            f"{shown(top)} is no directory; name the one that holds the pictures."
-        )
+    top, target = _top(Path(directory)), Path(out)
     header = ListHeader(
         name=shown(name or top.resolve().name)[:NAME_CHARACTERS] or Category.OWN,
         version=version_at(target) + 1,
@@ -109,6 +104,15 @@ def enlist(
         skipped=skipped,
         others=others,
     )
+
+
+def _top(directory: Path) -> Path:
+    walk(directory)  # it says why, where there is nothing
+    if not directory.is_dir():
+        raise SourceError(
+            f"{shown(directory)} is no directory; name the one that holds the pictures."
+        )
+    return directory
 
 
 def _nothing_to_list(top: Path) -> SourceError:
