@@ -11,6 +11,7 @@ from protech.lists.entries import BadEntry, ListHeader
 from protech.lists.formats.own import read_header
 from protech.lists.formats.own_columns import read_batches
 from protech.lists.records import End, Record
+from protech.sandbox import harden_process
 
 READER = command("protech.lists.reader")
 
@@ -57,4 +58,5 @@ def answers(file: BinaryIO) -> Iterator[Record]:
 
 
 if __name__ == "__main__":
+    harden_process()
     sys.exit(answer_for_stdin(answers))

@@ -6,7 +6,7 @@ reads one of them for all, and every line that is like no other. What comes out 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -47,7 +47,7 @@ _NIBBLES[np.frombuffer(b"abcdef", np.uint8)] = np.arange(10, 16)
 _NIBBLES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Span:
     """Where the hex digits of one identifier stand on a line."""
 
@@ -56,16 +56,12 @@ class _Span:
     end: int
 
 
-@dataclass(slots=True)
 class _Found:
     """What a block's lines hold: of each identifier its line, counted from 0, and its bytes."""
 
-    lines: dict[str, list[NDArray[np.intp]]] = field(
-        default_factory=lambda: {kind: [] for kind in COLUMNS}
-    )
-    raw: dict[str, list[NDArray[np.uint8]]] = field(
-        default_factory=lambda: {kind: [] for kind in COLUMNS}
-    )
+    def __init__(self) -> None:
+        self.lines: dict[str, list[NDArray[np.intp]]] = {kind: [] for kind in COLUMNS}
+        self.raw: dict[str, list[NDArray[np.uint8]]] = {kind: [] for kind in COLUMNS}
 
     def add(self, kind: str, lines: NDArray[np.intp], raw: NDArray[np.uint8]) -> None:
         self.lines[kind].append(lines)
@@ -196,7 +192,7 @@ def _alike(
         return np.zeros(len(grid), np.bool_)
     alike = np.ones(len(grid), np.bool_)
     at = 0
-    for span in (*spans, _Span("", len(first), len(first))):
+    for span in (*spans, _Span(kind="", start=len(first), end=len(first))):
         alike &= (grid[:, at : span.start] == grid[0, at : span.start]).all(axis=1)
         alike &= (_NIBBLES[grid[:, span.start : span.end]] < 16).all(axis=1)
         at = span.end
@@ -221,7 +217,7 @@ def _spans(content: bytes) -> tuple[_Span, ...]:
     if not _SHAPE.fullmatch(content) or not isinstance(read_entry(content, number=0), Entry):
         return ()
     return tuple(
-        _Span(each[1].decode(), one.start(), one.end())
+        _Span(kind=each[1].decode(), start=one.start(), end=one.end())
         for each in _FIELD.finditer(content)
         for one in _ONE.finditer(content, *each.span(2 if each[2] else 3))
     )
