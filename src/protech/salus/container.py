@@ -11,7 +11,16 @@ from protech.salus.sniff import MediaType
 MAX_PARTS = 100_000
 """Boxes that are looked at; a film in fragments has one pair for every few seconds."""
 
-_TS_PACKET_BYTES = 188
+_BOXES = frozenset(
+    {
+        b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"ssix", b"prft",
+        b"emsg", b"pdin", b"meta", b"free", b"skip", b"wide", b"uuid", b"udta", b"pnot",
+    }
+)  # fmt: skip
+"""Outermost boxes; phones append data of their own behind these, which is none."""
+
+_TS_SYNC, _TS_PACKET_BYTES, _M2TS_PACKET_BYTES = b"G", 188, 192
+"""Cameras put four bytes of time before each packet."""
 _EBML_HEADER, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 
@@ -28,7 +37,9 @@ def is_cut(source: Seekable, media_type: MediaType) -> bool:
         case MediaType.MKV | MediaType.WEBM:
             ends = _elements(source)
         case MediaType.MPEG_TS:
-            return source.size_bytes % _TS_PACKET_BYTES != 0
+            is_plain = source.at(0, 1) == _TS_SYNC
+            packet_bytes = _TS_PACKET_BYTES if is_plain else _M2TS_PACKET_BYTES
+            return source.size_bytes % packet_bytes != 0
         case _:
             return False
     return any(end > source.size_bytes for end in ends)
@@ -42,7 +53,7 @@ def _boxes(source: Seekable) -> Iterator[int]:
         length = int.from_bytes(head[:4])
         if length == 1:
             length = int.from_bytes(head[8:16])
-        if len(head) < 8 or length < 8:  # 0: to the end of the file
+        if head[4:8] not in _BOXES or length < 8:  # 0: to the end of the file
             return
         at += length
         yield at

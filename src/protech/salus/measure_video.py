@@ -54,6 +54,8 @@ def measure_video(
             raise Undecodable(Unscannable.CORRUPT)
     except Undecodable as undecodable:
         broken = undecodable.reason
+    except MemoryError:
+        broken = Unscannable.TOO_LARGE
     if scorer is not None and not roll.score(
         scorer, is_late=lambda: clock() - begin > WHOLE_SHARE * limits.video_seconds
     ):

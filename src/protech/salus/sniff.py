@@ -150,7 +150,9 @@ _MOV_BRAND = b"qt  "
 _BMP_HEADER_BYTES = (12, 42, 46, 108, 124, *range(16, 65, 4))
 """Sizes of the second header that decoders take; a text that begins "BM" has none of them."""
 
-_TS_PACKET_BYTES = 188
+_TS_PACKETS = ((0, 188), (4, 192))
+"""Where the first sync byte of a transport stream is, and how long its packets are; the second
+is what camcorders write."""
 
 _SVG_ROOT = re.compile(rb"<(?:[a-z_][\w.-]*:)?svg[\s>/]", re.IGNORECASE)
 _SVG_LEAD = re.compile(rb"<(?:\?xml|!--|!doctype\s+(?:\w+:)?svg)", re.IGNORECASE)
@@ -208,7 +210,7 @@ def _weak_magic(head: bytes) -> MediaType | None:
     is_icon = head[:4] in (b"\x00\x00\x01\x00", b"\x00\x00\x02\x00")
     if is_icon and int.from_bytes(head[4:6], "little") > 0:
         return MediaType.ICO
-    if head[:1] == b"G" and head[_TS_PACKET_BYTES : _TS_PACKET_BYTES + 1] == b"G":
+    if any(_has_sync(head, first, length) for first, length in _TS_PACKETS):
         return MediaType.MPEG_TS
     if head[:4] == b"OggS":
         is_video = b"theora" in head or b"OVP80" in head or b"BBCD" in head
@@ -216,6 +218,12 @@ def _weak_magic(head: bytes) -> MediaType | None:
     if head[257:262] == b"ustar":
         return MediaType.TAR
     return None
+
+
+def _has_sync(head: bytes, first: int, length: int) -> bool:
+    """Return whether two packets begin with the sync byte; three where others stand before."""
+    marks = b"GGG" if first else b"GG"
+    return head[first::length].startswith(marks)
 
 
 def _matroska(head: bytes) -> MediaType | None:

@@ -50,6 +50,18 @@ def test_a_long_box_and_one_to_the_end_of_the_file() -> None:
     assert not is_cut(InMemory((0).to_bytes(4) + b"mdat" + bytes(9)), MediaType.MP4)
 
 
+def test_what_a_phone_appends_is_no_box_that_is_cut() -> None:
+    assert not cut(make_video("h264.mp4") + b"\x7f\x00\x00\x00SEFT" + bytes(40))
+
+
+def test_packets_with_a_time_before_them_are_longer() -> None:
+    video = make_video("h264.ts")
+    timed = b"".join(bytes(4) + video[at : at + 188] for at in range(0, len(video), 188))
+    assert sniff(timed[:4096]) is MediaType.MPEG_TS
+    assert not cut(timed)
+    assert cut(timed[:-1])
+
+
 def test_boxes_without_end_are_not_counted_for_ever() -> None:
     boxes = ((8).to_bytes(4) + b"free") * (MAX_PARTS + 5) + (99).to_bytes(4) + b"mdat"
     assert not is_cut(InMemory(boxes), MediaType.MP4)

@@ -164,6 +164,18 @@ def test_a_file_that_changes_while_it_is_read_is_told() -> None:
     assert found.unscannable is Unscannable.CHANGED
 
 
+def test_a_video_that_takes_too_much_memory_is_too_large() -> None:
+    class Swelling(InMemory):
+        def at(self, offset: int, count: int) -> bytes:
+            if offset + count > self.size_bytes:
+                raise MemoryError
+            return super().at(offset, count)
+
+    for kind in ("h264.mp4", "vp9.webm"):
+        found = measured(make_video(kind), EVERY, source=Swelling(make_video(kind)))
+        assert found.unscannable is Unscannable.TOO_LARGE
+
+
 def test_bytes_that_are_no_video_are_a_result() -> None:
     for media_type in (MediaType.MP4, MediaType.MKV, MediaType.ASF):
         found = measure_video(

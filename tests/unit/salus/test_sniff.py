@@ -44,7 +44,7 @@ HEADS = {
     MediaType.MKV: [b"\x1a\x45\xdf\xa3\x9f\x42\x82\x88matroska"],
     MediaType.AVI: [b"RIFF\x24\x00\x00\x00AVI LIST"],
     MediaType.MPEG: [b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"],
-    MediaType.MPEG_TS: [(b"G" + bytes(187)) * 2],
+    MediaType.MPEG_TS: [(b"G" + bytes(187)) * 2, (bytes(4) + b"G" + bytes(187)) * 3],
     MediaType.FLV: [b"FLV\x01\x05"],
     MediaType.ASF: [b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"],
     MediaType.OGG_VIDEO: [b"OggS" + bytes(25) + b"\x80theora"],
