@@ -26,7 +26,7 @@ from protech.guard.session import (
 from protech.guard.supervise import Supervisor
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
-from protech.lists.store import is_name
+from protech.lists.store import is_synced
 from protech.sandbox import harden_process
 from protech.settings import Places
 
@@ -103,11 +103,10 @@ def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
         SourceError: A list or a directory of models is not there.
     """
     for source in options.list:
-        if Path(source).is_file():
-            continue
-        if not is_name(source):
+        if is_synced(source):
+            DeviceLists.of_user().find(source, Use.GUARD)
+        elif not Path(source).is_file():
             raise SourceError(f"There is no known list at {source}; check the path.")
-        DeviceLists.of_user().find(source, Use.GUARD)
     is_packaged = options.models in ("packaged", "none")
     if not is_packaged and not Path(options.models).is_dir():
         raise SourceError(
@@ -124,8 +123,7 @@ def plan_of(options: argparse.Namespace, rooms: Rooms) -> Plan:
 
 def _absolute(source: str | os.PathLike[str]) -> str:
     """Return a list as every part of the guard finds it, wherever it stands."""
-    path = Path(source)
-    return os.fspath(source) if not path.exists() else os.fspath(path.resolve())
+    return os.fspath(source if is_synced(source) else Path(source).resolve())
 
 
 def _add_options(guard: argparse.ArgumentParser) -> None:

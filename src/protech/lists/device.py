@@ -151,6 +151,18 @@ class DeviceLists:
             " are for it."
         )
 
+    def has(self, name: str, *, kind: TargetKind = TargetKind.FULL) -> bool:
+        """Return whether there is such a list here, whatever it may be used for.
+
+        Raises:
+            TrustError: Its record is damaged.
+        """
+        try:
+            self.find(name, kind=kind)
+        except SourceError:
+            return False
+        return True
+
     @contextmanager
     def opened(
         self, name: str, use: Use | None = None, *, kind: TargetKind = TargetKind.FULL

@@ -1,4 +1,8 @@
-"""Known lists opened by what a person calls them: a file, or the name of a synced list."""
+"""Known lists opened by what a person calls them: the name of a synced list, or a file.
+
+The synced list comes first: a file that somebody put into the directory that is scanned must
+not take the place of an authority's list. A file of the same name is meant by ``./NAME``.
+"""
 
 import hashlib
 import os
@@ -39,8 +43,8 @@ def open_list(
 
     Args:
         source: A list as ``protech lists make`` or ``import`` writes it, CIRCL's filter of
-            harmless files, or the name of a list that ``protech lists sync`` brought here. A
-            file of that name comes first.
+            harmless files, or the name of a list that ``protech lists sync`` brought here,
+            which comes before a file of that name.
         use: What it is to be used for; None only to look at it.
         cache: Where indexes live; None takes the user's cache directory.
         clock: Tells whether it has expired.
@@ -54,7 +58,7 @@ def open_list(
         ConfigError: The index cannot be written, or memory not be locked.
     """
     path = Path(source)
-    if is_name(source) and not path.exists():
+    if is_synced(source, device=device):
         return SyncedList(str(source), use=use, device=device, cache=cache, clock=clock)
     with opened_file(path) as descriptor:
         if circl.matches(os.pread(descriptor, circl.HEADER.size, 0)):
@@ -75,7 +79,7 @@ def open_exception_list(
     """Open a signed exception list: a file, or one that ``protech lists sync`` brought here.
 
     Args:
-        source: A file with its signature beside it, or a name; a file of that name comes first.
+        source: A file with its signature beside it, or a name; the name comes first.
         application: Which one uses it, as ``PolicySettings.name`` says.
         clock: Tells what has expired.
         device: Where synced lists are kept; None takes the user's own.
@@ -86,16 +90,33 @@ def open_exception_list(
         TrustError: It is not signed by a key that the settings pin, or not for this use.
         ListFormatError: It is no exception list.
     """
+    refuse_guard(application)
     path = Path(source)
-    if not is_name(source) or path.exists():
+    kind = TargetKind.EXCEPTIONS
+    if not is_synced(source, device=device, kind=kind):
         keys = pinned_keys(read_settings(Places.of_user().settings_file))
         return open_exceptions(path, application=application, keys=keys, clock=clock)
-    refuse_guard(application)
     device = device or DeviceLists.of_user()
-    kind = TargetKind.EXCEPTIONS
     with device.opened(str(source), Use(application), kind=kind) as (held, descriptor):
         content = os.pread(descriptor, held.target.size_bytes, 0)
     return Exceptions(content, application=application, clock=clock)
+
+
+def is_synced(
+    source: str | os.PathLike[str],
+    *,
+    device: DeviceLists | None = None,
+    kind: TargetKind = TargetKind.FULL,
+) -> bool:
+    """Return whether a synced list is meant: one has this name, or no file has it either.
+
+    Raises:
+        TrustError: The record of a list is damaged.
+    """
+    if not is_name(source):
+        return False
+    device = device or DeviceLists.of_user()
+    return device.has(os.fspath(source), kind=kind) or not Path(source).exists()
 
 
 def is_name(source: str | os.PathLike[str]) -> bool:

@@ -13,7 +13,11 @@ from protech.guard.command import NOT_RUNNING, add_command, plan_of, run
 from protech.guard.plan import DEFAULT_LISTEN, Rooms
 from protech.guard.record import Record, day_of
 from protech.guard.running import Running, announce, only_one
+from protech.lists.device import DeviceLists
+from protech.lists.keys import make_device_key
+from protech.lists.sync.flow import sync
 from protech.settings import Places
+from tests.repository import LIST, Repository
 
 
 def options(*arguments: str) -> argparse.Namespace:
@@ -85,6 +89,20 @@ def test_a_name_that_no_synced_list_has_is_said_before_anything_starts(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(SourceError, match="protech lists sync"):
         plan_of(options("--list", "nowhere"), rooms)
+
+
+def test_a_file_of_the_name_of_a_synced_list_does_not_take_its_place(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    device = DeviceLists.of_user()
+    repository = Repository(tmp_path / "r", recipients=[make_device_key(device.key)])
+    repository.add(set())
+    repository.publish()
+    sync(device, str(repository.folder), root=repository.first_root)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / LIST).touch()
+    assert plan_of(options("--list", LIST), rooms).lists == (LIST,)
+    assert plan_of(options("--list", f"./{LIST}"), rooms).lists == (str(tmp_path / LIST),)
 
 
 def test_an_address_for_others_is_refused(rooms: Rooms) -> None:

@@ -19,6 +19,8 @@ from protech.lists.store import open_list
 from protech.lists.sync.flow import sync
 from protech.lists.synced import LOOK_S, SyncedList
 from protech.types import Digests, MatchKind, PdqHash
+from tests.listed import header as own_header
+from tests.listed import write
 from tests.repository import LIST, OTHER_LIST, Repository, lines
 
 NOW = datetime.now(UTC)
@@ -151,3 +153,15 @@ def test_a_look_that_finds_nothing_new_changes_nothing(here: Here) -> None:
     while not known._looking.acquire(blocking=False) and time.monotonic() < end:
         time.sleep(0.01)
     assert known.ref.version == 1
+
+
+def test_a_file_of_its_name_does_not_take_its_place(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    write(stick / LIST, own_header())
+    monkeypatch.chdir(stick)
+    assert open_list(LIST, device=here.device, cache=here.cache).exact(asked(FIRST)[0])
+    own = open_list(f"./{LIST}", device=here.device, cache=here.cache)
+    assert own.header.name == own_header().name
