@@ -43,3 +43,9 @@ def test_markers_belong_to_a_pin() -> None:
 def test_the_committed_locks_are_good() -> None:
     locks = (Path(f"requirements/{name}.txt").read_text() for name in ("all", "guard"))
     assert lock.faults(*locks) == []
+
+
+def test_peers_pin_what_they_like_with_its_digest() -> None:
+    peers = "numpy==1.0 \\\n    --hash=sha256:ff\n"
+    assert lock.faults(ALL, GUARD, peers) == []
+    assert lock.faults(ALL, GUARD, "numpy==1.0\n") != []
