@@ -163,6 +163,17 @@ class DeviceLists:
             return False
         return True
 
+    def lists_beside(self, held: HeldList) -> frozenset[str]:
+        """Return the names of all lists of the authority that a list is of.
+
+        Raises:
+            TrustError: A record is damaged.
+        """
+        for pinned in self.repositories():
+            if pinned.folder in held.path.parents:
+                return pinned.lists_beside(held.name)
+        return frozenset()
+
     @contextmanager
     def opened(
         self, name: str, use: Use | None = None, *, kind: TargetKind = TargetKind.FULL

@@ -103,6 +103,16 @@ class Pinned:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             yield Shelf(path)
 
+    def lists_beside(self, name: str) -> frozenset[str]:
+        """Return all lists of the authority that one belongs to, as its owners signed last.
+
+        Raises:
+            TrustError: What they signed is damaged here.
+        """
+        from protech.lists.repository.files import lists_beside  # tuf: a tenth of a second
+
+        return lists_beside(self.metadata / "targets.json", name)
+
     def begin(self, root: bytes) -> None:
         """Make the directory, empty of what an earlier sync was downloading.
 

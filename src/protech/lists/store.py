@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from protech.errors import ConfigError, ListFormatError, SourceError
+from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
 from protech.lists.exceptions import Exceptions, open_exceptions, pinned_keys, refuse_guard
@@ -99,7 +99,13 @@ def open_exception_list(
     device = device or DeviceLists.of_user()
     with device.opened(str(source), Use(application), kind=kind) as (held, descriptor):
         content = os.pread(descriptor, held.target.size_bytes, 0)
-    return Exceptions(content, application=application, clock=clock)
+    exceptions = Exceptions(content, application=application, clock=clock)
+    if exceptions.header.lists - device.lists_beside(held):
+        raise TrustError(
+            f"The exceptions {held.name} would silence lists of others than the authority that"
+            " publishes them. They silence nothing; leave them out, and tell their authority."
+        )
+    return exceptions
 
 
 def is_synced(

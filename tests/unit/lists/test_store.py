@@ -21,7 +21,7 @@ from protech.signing import Key
 from protech.types import MatchKind
 from tests.as_process import home
 from tests.listed import ASKED, header, write
-from tests.repository import LIST, Repository, target_of
+from tests.repository import LIST, OTHER_LIST, Repository, target_of
 from tests.repository import header as repository_header
 from tests.unit.lists.formats.test_circl import write as write_filter
 
@@ -119,10 +119,14 @@ def test_exceptions_are_never_for_a_guarded_person(silenced: Silenced) -> None:
             open_exception_list(source, application="guard")
 
 
-def test_an_exception_list_of_an_authority_is_found_by_its_name(tmp_path: Path) -> None:
-    device = DeviceLists(tmp_path / "state")
-    repository = Repository(tmp_path / "r", recipients=[make_device_key(device.key)])
-    content = content_of(replace(EXCEPTED, name=LIST), [EXCEPTION])
+def offer_exceptions(folder: Path, *silenced: str) -> DeviceLists:
+    """Return a device that has synced an authority's exceptions to these lists."""
+    device = DeviceLists(folder / "state")
+    repository = Repository(folder / "r", recipients=[make_device_key(device.key)])
+    lists = frozenset(silenced)
+    content = content_of(
+        replace(EXCEPTED, name=LIST, lists=lists), [replace(EXCEPTION, lists=lists)]
+    )
     target = target_of(content, repository_header(), kind=TargetKind.EXCEPTIONS)
     target = replace(target, uses=frozenset({Use.TRIAGE}))
     repository.offer(target, content, repository.recipients)
@@ -130,7 +134,18 @@ def test_an_exception_list_of_an_authority_is_found_by_its_name(tmp_path: Path) 
     repository.publish()
     done = sync(device, str(repository.folder), root=repository.first_root)
     assert done.error is None
+    return device
+
+
+def test_an_exception_list_of_an_authority_is_found_by_its_name(tmp_path: Path) -> None:
+    device = offer_exceptions(tmp_path, OTHER_LIST)
     known = open_exception_list(LIST, application="triage", device=device)
     assert known.in_force == 1
     with pytest.raises(TrustError, match="not for messaging"):
         open_exception_list(LIST, application="messaging", device=device)
+
+
+def test_an_authority_silences_no_list_of_another(tmp_path: Path) -> None:
+    device = offer_exceptions(tmp_path, OTHER_LIST, "baseline")
+    with pytest.raises(TrustError, match="lists of others"):
+        open_exception_list(LIST, application="triage", device=device)

@@ -57,3 +57,19 @@ def read_document[T: (Root, Targets, Snapshot, Timestamp)](
     if not isinstance(document.signed, kind):
         raise TrustError(f"{path} is a document of another kind than its name says.")
     return document
+
+
+def lists_beside(path: Path, name: str) -> frozenset[str]:
+    """Return all lists of the authority that a document of targets gives the list ``name`` to.
+
+    Nothing, where it gives it to nobody.
+
+    Raises:
+        TrustError: It cannot be read, or is none.
+    """
+    delegations = read_document(path, Targets).signed.delegations
+    for role in ((delegations and delegations.roles) or {}).values():
+        lists = frozenset(pattern.removesuffix(".*") for pattern in role.paths or ())
+        if name in lists:
+            return lists
+    return frozenset()
