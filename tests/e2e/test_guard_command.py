@@ -99,7 +99,7 @@ def under_load(tmp_path: Path, rooms: Rooms) -> Iterator[tuple[Supervisor, Load]
             Plan(
                 rooms=rooms,
                 listen=("127.0.0.1", 0),
-                lists=(tmp_path / "evenings.list",),
+                lists=(str(tmp_path / "evenings.list"),),
                 models="none",
                 workers=1,
                 overrides={HOST: ("127.0.0.1", port)},
