@@ -3,9 +3,7 @@
 import base64
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 CONTEXT = (
     "http://github.com/VICSDATAMODEL/ProjectVic/DataModels/2.0.xml/Default/$metadata#Media"
@@ -38,23 +36,19 @@ def media(i: int, *, draw: random.Random) -> dict[str, object]:
     return fields
 
 
-def pieces(count: int, *, seed: int = 1) -> Iterator[bytes]:
-    """Yield the bytes of a list of ``count`` media, piece by piece."""
+def write(path: Path, count: int, *, seed: int = 1, distinct: int = 20_000) -> Path:
+    """Write a list of ``count`` media, of which ``distinct`` are, to a file."""
     draw = random.Random(seed)
-    yield b'{"@odata.context":%s,"value":[' % json.dumps(CONTEXT).encode()
-    for i in range(count):
-        text = json.dumps(media(i, draw=draw), separators=(",", ":"))
-        yield (("," if i else "") + text).encode()
-    yield b"]}"
-
-
-def write(path: Path, count: int, *, seed: int = 1) -> Path:
-    """Write such a list to a file."""
-    with path.open("wb") as file:
-        write_to(file, count, seed=seed)
+    texts = [
+        json.dumps(media(i, draw=draw), separators=(",", ":"))
+        for i in range(min(count, distinct))
+    ]
+    rounds, rest = divmod(count, len(texts) or 1)
+    with path.open("w") as file:
+        file.write(f'{{"@odata.context":{json.dumps(CONTEXT)},"value":[')
+        parts = [",".join(texts)] * rounds + ([",".join(texts[:rest])] if rest else [])
+        for i, part in enumerate(parts):
+            file.write("," if i else "")
+            file.write(part)
+        file.write("]}")
     return path
-
-
-def write_to(file: BinaryIO, count: int, *, seed: int = 1) -> None:
-    """Write such a list to an open file."""
-    file.writelines(pieces(count, seed=seed))

@@ -194,7 +194,9 @@ class _Converter:
         database: ForeignDatabase | None,
     ) -> None:
         self._format = format_
-        self._take = take
+        self._has_choice = take not in {None, frozenset({ALL})}
+        self._taken = take or frozenset()
+        self._takes_all = ALL in self._taken
         self._database = database
         self._counts: Counter[str] = Counter()
         self._bad = 0
@@ -209,7 +211,7 @@ class _Converter:
         read = reader_of(format_, self._database)
         yield Told(format=format_)
         category = FORMATS[format_].category
-        if category is None and self._take not in {None, frozenset({ALL})}:
+        if category is None and self._has_choice:
             raise ListFormatError(
                 f"The entries of a file in the format {format_} have no categories; leave out"
                 " --take."
@@ -240,11 +242,12 @@ class _Converter:
         yield Lines(count=len(lines), content=b"".join(lines))
 
     def _is_taken(self, category: str) -> bool:
-        if category not in self._counts and len(self._counts) >= CATEGORIES_MOST:
-            self._counts[REST] += 1
+        counts = self._counts
+        if category in counts or len(counts) < CATEGORIES_MOST:
+            counts[category] += 1
         else:
-            self._counts[category] += 1
-        return self._take is not None and (ALL in self._take or category in self._take)
+            counts[REST] += 1
+        return self._takes_all or category in self._taken
 
 
 def _head(file: BinaryIO) -> bytes:
@@ -252,8 +255,8 @@ def _head(file: BinaryIO) -> bytes:
     return os.pread(file.fileno(), HEAD_BYTES, 0)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer for the file on standard input; return an exit code."""
+def _prepared(arguments: Sequence[str] | None = None) -> _Converter:
+    """Return what reads the file on standard input, with all opened that it will need."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--format", type=Format)
     parser.add_argument("--take", type=lambda text: frozenset(text.split(",")))
@@ -261,11 +264,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     descriptor = sys.stdin.fileno()
     database = None
     if options.format in {None, Format.NSRL} and nsrl.matches(os.pread(descriptor, 16, 0)):
-        database = nsrl.prepare(descriptor)  # a locked process opens nothing
-    converter = _Converter(options.format, options.take, database=database)
-    return answer_for_stdin(converter.answers)
+        database = nsrl.prepare(descriptor)
+    return _Converter(options.format, options.take, database=database)
 
 
 if __name__ == "__main__":
+    converter = _prepared()  # hardened, a process of no root opens none of its own descriptors
     harden_process()
-    sys.exit(main())
+    sys.exit(answer_for_stdin(converter.answers))

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from protech.errors import ConfigError, ListFormatError, TrustError
 from protech.lists import convert as module
-from protech.lists.convert import ALL, Converted, converting, main
+from protech.lists.convert import ALL, Converted, converting
 from protech.lists.entries import OWN_USES, BadEntry, Category, Entry, Use
 from protech.lists.formats.known import Format
 from protech.lists.formats.own import read_entries, read_header
@@ -215,6 +214,7 @@ def test_the_converter_can_open_nothing_once_it_is_locked(foreign: Path, out: Pa
     foreign.write_text(media(1))
     code = (
         "from protech.lists import convert\nfrom protech.lists.formats import known, vics\n"
+        "from protech.lists.confined import answer_for_stdin\n"
         "import dataclasses, os\n"
         "def hostile(file):\n"
         "    tell = lambda: os.write(2, b'x')\n"
@@ -225,7 +225,7 @@ def test_the_converter_can_open_nothing_once_it_is_locked(foreign: Path, out: Pa
         "    return vics.read(file)\n"
         "known.FORMATS[known.Format.VICS] = dataclasses.replace(\n"
         "    known.FORMATS[known.Format.VICS], read=hostile)\n"
-        "raise SystemExit(convert.main())\n"
+        "raise SystemExit(answer_for_stdin(convert._prepared().answers))\n"
     )
     hostile = (sys.executable, "-P", "-c", code)
     assert convert(foreign, out, take=EVERY, converter=hostile).entries == 1
@@ -290,28 +290,15 @@ def test_a_large_list_arrives_whole(foreign: Path, out: Path) -> None:
 
 
 def test_the_process_reads_its_options(foreign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Iterable[Record]] = []
-
-    def answered(work: Any) -> int:
+    def lines_of(*options: str) -> int:
         with foreign.open("rb") as file:
-            seen.append(list(work(file)))
-        return 0
+            monkeypatch.setattr(sys, "stdin", file)
+            said = list(module._prepared(options).answers(file))
+        return sum(one.count for one in said if isinstance(one, Lines))
 
-    monkeypatch.setattr(module, "answer_for_stdin", answered)
     foreign.write_text(media(1, 2))
-    with foreign.open("rb") as file:
-        monkeypatch.setattr(sys, "stdin", file)
-        assert main(["--format", "vics", "--take", "2,3"]) == 0
-        assert main([]) == 0
-    with_choice, without = (list(one) for one in seen)
-    assert isinstance(with_choice[1], Lines)
-    assert with_choice[1].count == 1
-    assert without[1] == Lines(count=0, content=b"")
+    assert lines_of("--format=vics", "--take=2,3") == 1
+    assert lines_of() == 0
     foreign.unlink()
     rds.minimal(foreign, rds.digests(3))
-    with foreign.open("rb") as file:
-        monkeypatch.setattr(sys, "stdin", file)
-        assert main([]) == 0
-    lines = list(seen[-1])[1]
-    assert isinstance(lines, Lines)
-    assert lines.count == 3
+    assert lines_of() == 3

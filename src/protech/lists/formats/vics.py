@@ -7,7 +7,7 @@ exports as tools write them (flags as texts, digests in either case, categories 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from protech.errors import ListFormatError
@@ -39,7 +39,7 @@ def matches(head: bytes) -> bool:
 def category_of(entry: Entry) -> str:
     """Return the category that an entry carries, ``UNCATEGORIZED`` where it has none."""
     carried = entry.others.get(CARRIED)
-    return str(carried["category"]) if isinstance(carried, Mapping) else UNCATEGORIZED
+    return str(carried["category"]) if isinstance(carried, dict) else UNCATEGORIZED
 
 
 def read(file: BinaryIO) -> Iterator[Entry | BadEntry]:

@@ -115,7 +115,13 @@ def _raw(kind: str, value: object) -> bytes:
         raise BadValue(f"'{kind}' is no text")
     if kind == "photodna":
         return photodna(value.strip())
-    return from_hex(kind, value if len(value) == 2 * WIDTHS[kind] else value.strip())
+    try:
+        raw = bytes.fromhex(value)
+    except ValueError:
+        raw = b""
+    if 2 * len(raw) == len(value) == 2 * WIDTHS[kind]:  # it passes over blanks
+        return raw
+    return from_hex(kind, value.strip())
 
 
 def _carried(fields: Mapping[str, Any]) -> dict[str, object]:
