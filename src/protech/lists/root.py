@@ -5,6 +5,7 @@ hold for every root of Protech, on the authority's side and on the device's.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ LEAST_SIGNATURES = 2
 """No single person can publish a list, or name who may (TUF 6.1: threshold)."""
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
+
+PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
+"""Ed25519 in lowercase hex: one key has one text, so that nobody's counts twice."""
 
 ONLINE_ROLES = frozenset({"snapshot", "timestamp"})
 """Signed by the server's own key, for a short time: they say what is newest, nothing else."""
@@ -60,6 +64,12 @@ def check_roles(roles: Mapping[str, RoleKeys]) -> None:
     """
     if missing := set(ROLES) - set(roles):
         raise TrustError(f"The root of trust names no keys for {', '.join(sorted(missing))}.")
+    for name, role in roles.items():
+        if not all(map(PUBLIC_KEY.fullmatch, role.keys.values())):
+            raise TrustError(
+                f"A key of the role {name} is none of Ed25519 in lowercase hex; its owners must"
+                " publish it again."
+            )
     online = {public for name in ONLINE_ROLES for public in roles[name].keys.values()}
     for name, role in roles.items():
         if name not in ONLINE_ROLES:

@@ -21,14 +21,15 @@ EXTENSION = RootExtension(
     witnesses=(Witness(name="w1", key=b"1" * 32), Witness(name="w2", key=b"2" * 32)),
     quorum=2,
 )
-TWO = {"id1": "a", "id2": "b"}
-ONLINE = RoleKeys(threshold=1, keys={"id9": "server"})
+A, B, C, SERVER = (letter * 64 for letter in "abcd")
+TWO = {"id1": A, "id2": B}
+ONLINE = RoleKeys(threshold=1, keys={"id9": SERVER})
 ROLES = {
     "root": RoleKeys(threshold=2, keys=TWO),
     "targets": RoleKeys(threshold=2, keys=TWO),
     "snapshot": ONLINE,
     "timestamp": ONLINE,
-    "hotline": RoleKeys(threshold=2, keys={**TWO, "id3": "c"}),
+    "hotline": RoleKeys(threshold=2, keys={**TWO, "id3": C}),
 }
 
 
@@ -67,12 +68,14 @@ def test_two_people_sign_for_each_role_but_the_servers() -> None:
 @pytest.mark.parametrize(
     ("name", "role", "what"),
     [
+        ("hotline", RoleKeys(threshold=2, keys={"id1": A, "id2": A.upper()}), "lowercase"),
+        ("hotline", RoleKeys(threshold=2, keys={"id1": A, "id2": f"{A[:2]} {A[2:]}"}), "hex"),
         ("root", RoleKeys(threshold=1, keys=TWO), "no one may sign alone"),
         ("targets", RoleKeys(threshold=1, keys=TWO), "no one may sign alone"),
         ("hotline", RoleKeys(threshold=1, keys=TWO), "no one may sign alone"),
         ("hotline", RoleKeys(threshold=3, keys=TWO), "3 signatures of 2 keys"),
-        ("hotline", RoleKeys(threshold=2, keys={"id1": "a", "id2": "a"}), "twice"),
-        ("root", RoleKeys(threshold=2, keys={**TWO, "id9": "server"}), "server's key"),
+        ("hotline", RoleKeys(threshold=2, keys={"id1": A, "id2": A}), "twice"),
+        ("root", RoleKeys(threshold=2, keys={**TWO, "id9": SERVER}), "server's key"),
     ],
 )
 def test_one_person_or_the_server_alone_signs_nothing(
