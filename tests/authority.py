@@ -12,7 +12,7 @@ from protech.lists.keys import PublicKey, make_key
 from protech.lists.publish import release
 from protech.lists.publish.place import Repository
 from protech.lists.publish.setup import Plan, new
-from protech.lists.publish.sign import sign
+from protech.lists.publish.sign import papers, sign
 from protech.lists.publish.stage import Staged, stage
 from protech.lists.repository.changes import Signers
 from protech.lists.repository.documents import Documents
@@ -82,7 +82,8 @@ class Authority:
     def sign(self, *names: str) -> None:
         """Let people sign what is staged."""
         for name in names:
-            sign(self.repository.staged, self.key(name))
+            staged = self.repository.staged
+            sign(staged, self.key(name), papers(staged))
 
     def cosign(self, *names: str, now: datetime = NOW) -> None:
         """Let witnesses cosign the checkpoint that waits."""

@@ -15,7 +15,6 @@ from protech.errors import ConfigError
 from protech.salus.walk import shown
 
 if TYPE_CHECKING:
-    from protech.lists.publish.sign import Paper
     from protech.lists.repository.documents import Progress
 
 KEYS_EXAMPLE = """examples:
@@ -182,6 +181,7 @@ def _device_key(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
+    from protech.cli.papers import show_paper
     from protech.lists.publish.sign import papers, sign
     from protech.sandbox import harden_process
     from protech.signing import Key
@@ -190,7 +190,7 @@ def _sign(options: argparse.Namespace) -> int:
     waiting = papers(options.folder)
     if not options.json:
         for paper in waiting:
-            _show_paper(paper)
+            show_paper(paper)
     if options.key is None:
         if options.json:
             rows = [_progress_fields(paper.progress) for paper in waiting]
@@ -201,7 +201,7 @@ def _sign(options: argparse.Namespace) -> int:
     key = Key.load(options.key, passphrase=passphrase(options))
     if waiting and not options.yes and not _agrees():
         raise ConfigError("Nothing was signed.")
-    signed = sign(options.folder, key)
+    signed = sign(options.folder, key, waiting)
     if options.json:
         print(json.dumps({"v": 1, "signed": [_progress_fields(one) for one in signed]}))
         return 0
@@ -225,29 +225,6 @@ def _progress_fields(progress: "Progress") -> dict[str, object]:
         "missing": progress.missing,
         "expires_at": progress.expires_at.isoformat(),
     }
-
-
-def _show_paper(paper: "Paper") -> None:
-    one = paper.progress
-    print(
-        f"{one.role} {one.version}: {len(one.signed)} signatures, {one.missing} more needed;"
-        f" until {one.expires_at:%Y-%m-%d}"
-    )
-    for name, role in paper.roles.items():
-        ids = ", ".join(id_[:8] for id_ in role.keys)
-        print(f"  {name}: {role.threshold} of {len(role.keys)} keys ({ids})")
-    for name, lists in paper.lists.items():
-        print(f"  {name} publishes {', '.join(lists)}")
-    for target in paper.targets:
-        step = "" if target.base is None else f" from {target.base}"
-        until = f", until {target.expires_at:%Y-%m-%d}" if target.expires_at else ""
-        print(
-            f"  {target.name} {target.version}{step}: {target.kind}, {target.category},"
-            f" {target.entries:,} entries, for {', '.join(sorted(target.uses))}{until};"
-            f" {target.others.get('recipients')} recipients"
-        )
-        print(f"    {shown(Path(target.issuer))}: {shown(Path(target.legal_basis))}")
-        print(f"    sha256 of the plain list {target.sha256.hex()}")
 
 
 def _witness(options: argparse.Namespace) -> int:

@@ -44,8 +44,13 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """What two people read to each other to see that they mean the same key."""
-        digits = self.id[:32]
-        return " ".join(digits[i : i + 4] for i in range(0, 32, 4))
+        return fingerprint(self.public)
+
+
+def fingerprint(public: bytes) -> str:
+    """Return 128 bits of a key's id, in groups that can be read out."""
+    digits = key_id(public)[:32]
+    return " ".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
 def make_key(path: Path, *, name: str, passphrase: str | None = None) -> PublicKey:

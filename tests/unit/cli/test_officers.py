@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from protech.lists.keys import read_public
 from tests.as_process import run
 from tests.authority import Authority, write_list
 
@@ -37,6 +38,11 @@ def test_what_waits_is_shown_before_it_is_signed(authority: Authority, tmp_path:
     shown = run("lists", "sign", staged, folder=tmp_path)
     assert "targets 1: 0 signatures, 2 more needed" in shown.stdout
     assert "hotline publishes baseline" in shown.stdout
+    for name in ("olga", "omar", "alice", "bob", "carol", "w1", "w2"):
+        public = read_public(authority.folder / f"{name}.key.pub")
+        assert public.fingerprint in shown.stdout
+    assert "log lists.example/log" in shown.stdout
+    assert "witnesses: 2 of 2 must cosign" in shown.stdout
     key = authority.folder / "olga.key"
     unsure = run("lists", "sign", staged, "--key", key, folder=tmp_path)
     assert unsure.returncode == 2

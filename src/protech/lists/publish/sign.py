@@ -4,14 +4,14 @@ Needs the folder of what is staged and nothing else of the repository, so it can
 the machine that holds the key, from one person to the next, and back.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from protech.errors import TrustError
 from protech.lists.logbook import put_file
 from protech.lists.repository.documents import ROOT, TARGETS, Documents, Progress
-from protech.lists.root import RoleKeys
+from protech.lists.root import RoleKeys, RootExtension
 from protech.lists.trust import ListTarget
 from protech.signing import Key
 
@@ -25,8 +25,12 @@ class Paper:
     """Who will sign for which role, where the document says so."""
     lists: Mapping[str, tuple[str, ...]]
     """Which lists are given to which authority."""
+    pinned: RootExtension | None
+    """The log and its witnesses, where the document pins them."""
     targets: tuple[ListTarget, ...]
     """What is offered."""
+    payload: bytes = field(repr=False)
+    """What is signed of it, byte for byte."""
 
 
 def papers(folder: Path) -> list[Paper]:
@@ -35,18 +39,29 @@ def papers(folder: Path) -> list[Paper]:
     Raises:
         TrustError: There is nothing, it is damaged, or it breaks a rule.
     """
-    documents = _read(folder)
-    return [_paper(documents, one) for one in documents.progress() if not one.is_complete]
+    return _papers(_read(folder))
 
 
-def sign(folder: Path, key: Key) -> list[Progress]:
+def sign(folder: Path, key: Key, shown: Iterable[Paper]) -> list[Progress]:
     """Sign what waits for a key, and return how far these documents have come.
 
+    Args:
+        folder: What is staged.
+        key: A person's.
+        shown: What that person has looked at; nothing else is signed.
+
     Raises:
-        TrustError: Nothing waits for it, what is staged is damaged, or it breaks a rule.
+        TrustError: Nothing waits for it, what is staged is damaged, breaks a rule, or is not
+            what was shown any more.
         ConfigError: The folder cannot be written to.
     """
     documents = _read(folder)
+    seen = {paper.progress.role: paper.payload for paper in shown}
+    if any(seen.get(one.progress.role) != one.payload for one in _papers(documents)):
+        raise TrustError(
+            f"What waits in {folder} was changed after it was shown, so nothing was signed; run"
+            " the same again, and look at it anew."
+        )
     signed = documents.sign(key)
     names = {f"{one.version}.{one.role}.json" for one in signed}
     for name, content in documents.files():
@@ -64,6 +79,10 @@ def _read(folder: Path) -> Documents:
     documents = Documents.read(folder)
     documents.check_rules()
     return documents
+
+
+def _papers(documents: Documents) -> list[Paper]:
+    return [_paper(documents, one) for one in documents.progress() if not one.is_complete]
 
 
 def _paper(documents: Documents, progress: Progress) -> Paper:
@@ -84,5 +103,7 @@ def _paper(documents: Documents, progress: Progress) -> Paper:
         progress=progress,
         roles=shown,
         lists=lists if progress.role == TARGETS else {},
+        pinned=documents.extension if progress.role == ROOT else None,
         targets=tuple(documents.targets_of(progress.role)) if is_authority else (),
+        payload=dict(documents.each())[progress.role].signed_bytes,
     )
