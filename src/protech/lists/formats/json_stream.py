@@ -29,6 +29,7 @@ WORD_CHARACTERS = 12
 
 OPENING = ("{", "[")
 
+_NEXT = ",{"
 _COMMA = re.compile(r"[ \t\n\r]*+,[ \t\n\r]*+")
 _BLANK = re.compile(r"[ \t\n\r]*+")
 _SCALAR = re.compile(r"[^\s,:\[\]{}\"]*+")
@@ -117,10 +118,13 @@ class JsonText:
                 value, end = decode(text, at)
             except (ValueError, RecursionError):
                 return
-            behind = comma(text, end)
-            if behind is None:
+            if text.startswith(_NEXT, end):
+                end += 1
+            elif behind := comma(text, end):
+                end = behind.end()
+            else:
                 return
-            self.at = at = behind.end()
+            self.at = at = end
             yield value
 
     def value(self) -> object:

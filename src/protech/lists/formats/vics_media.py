@@ -50,6 +50,25 @@ class MediaReader:
         Raises:
             BadValue: An identifier is wrong, or there is none; the good ones are its ``kept``.
         """
+        return self._usual(fields) or self._unusual(fields)
+
+    def _usual(self, fields: dict[str, Any]) -> Entry | None:
+        """Return the entry of fields as nearly all are: both digests, and nothing wrong."""
+        try:
+            md5_hex, sha1_hex, said = fields["MD5"], fields["SHA1"], fields.get("PhotoDNA")
+            md5, sha1 = bytes.fromhex(md5_hex), bytes.fromhex(sha1_hex)
+            carried = photodna(said) if said else None
+        except (KeyError, TypeError, ValueError, AttributeError, BadValue):
+            return None
+        # Both lengths: blanks are passed over in hex.
+        is_whole = len(md5) == 16 and len(md5_hex) == 32
+        if not (is_whole and len(sha1) == 20 and len(sha1_hex) == 40):
+            return None
+        if "AlternativeHashes" in fields or md5 in EMPTY or sha1 in EMPTY:
+            return None
+        return Entry(md5=md5, sha1=sha1, photodna=carried, others=self._others(fields))
+
+    def _unusual(self, fields: dict[str, Any]) -> Entry:
         if "MD5" not in fields and "SHA1" not in fields:
             fields = _renamed(fields)
         held: dict[str, Any] = {}
@@ -74,14 +93,14 @@ class MediaReader:
         """Return what an entry carries; the same object for entries that carry the same."""
         said = tuple(map(fields.get, _SAID))
         try:
-            known = self._carried.get(said)
-        except TypeError:  # something in something
-            return {CARRIED: _carried(fields)}
-        if known is None:
+            return self._carried[said]
+        except KeyError:
             known = {CARRIED: _carried(fields)}
             if len(self._carried) < CARRIED_KEPT:
                 self._carried[said] = known
-        return known
+            return known
+        except TypeError:  # something in something
+            return {CARRIED: _carried(fields)}
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -115,13 +134,7 @@ def _raw(kind: str, value: object) -> bytes:
         raise BadValue(f"'{kind}' is no text")
     if kind == "photodna":
         return photodna(value.strip())
-    try:
-        raw = bytes.fromhex(value)
-    except ValueError:
-        raw = b""
-    if 2 * len(raw) == len(value) == 2 * WIDTHS[kind]:  # it passes over blanks
-        return raw
-    return from_hex(kind, value.strip())
+    return from_hex(kind, value if len(value) == 2 * WIDTHS[kind] else value.strip())
 
 
 def _carried(fields: Mapping[str, Any]) -> dict[str, object]:
