@@ -85,8 +85,8 @@ class Limits:
     """Wall time that one item may take in a worker; a video has ``video_seconds``."""
     video_frames: int = 36_000
     """Frames of a video that are hashed; ten hours at one a second."""
-    video_seconds: float = 600.0
-    """Wall time that one video may take in a worker."""
+    video_seconds: float = 1800.0
+    """Wall time that one video may take in a worker: about four hours of 1080p."""
     video_bytes: int = 64 * 1024 * 1024 * 1024
     """A video is read piece by piece, so it may be larger than a picture."""
     memory_bytes: int = 3 * 1024 * 1024 * 1024
