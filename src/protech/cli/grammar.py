@@ -1,6 +1,7 @@
 """What every part of the command line is built with."""
 
 import argparse
+from datetime import UTC, datetime
 
 MOST_WORKERS = 256
 """Each is a process of some 60 MB, and all are started at once."""
@@ -30,3 +31,16 @@ def workers(text: str) -> int:
     if not 1 <= number <= MOST_WORKERS:
         raise argparse.ArgumentTypeError(f"give a number from 1 to {MOST_WORKERS}")
     return number
+
+
+def day(text: str) -> datetime:
+    """Read a date, in UTC where it names no zone.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("give a date, as 2027-12-31") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

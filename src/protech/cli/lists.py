@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from protech.cli.device import add_device
+from protech.cli.excepting import add_except
 from protech.cli.grammar import Commands, new_command, workers
 from protech.cli.officers import add_authority
 from protech.cli.transfer import add_transfer
@@ -48,6 +49,7 @@ def add_lists(commands: Commands) -> None:
     add_transfer(actions)
     add_authority(actions)
     add_device(actions)
+    add_except(actions)
 
 
 def _make_list(options: argparse.Namespace) -> int:

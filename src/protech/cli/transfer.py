@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protech.cli.grammar import Commands, new_command
+from protech.cli.grammar import Commands, day, new_command
 from protech.errors import ConfigError
 from protech.lists.entries import OWN_USES, Category, LegalClass, ListHeader, Use
 from protech.salus.walk import shown
@@ -80,17 +80,9 @@ def _add_header(take: argparse.ArgumentParser) -> None:
         choices=sorted(OWN_USES),
         help=f"what it may be used for (default: {', '.join(sorted(OWN_USES))})",
     )
-    take.add_argument("--expires", type=_day, metavar="DATE", help="when it expires, in UTC")
+    take.add_argument("--expires", type=day, metavar="DATE", help="when it expires, in UTC")
     take.add_argument("--quality-floor", type=_quality, metavar="N", help="least PDQ quality")
     take.add_argument("--sealed", action="store_true", help="devices keep it encrypted")
-
-
-def _day(text: str) -> datetime:
-    try:
-        day = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("give a date, as 2027-12-31") from None
-    return day if day.tzinfo else day.replace(tzinfo=UTC)
 
 
 def _quality(text: str) -> int:
