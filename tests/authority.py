@@ -96,6 +96,7 @@ class Authority:
                 key=self.key(name),
                 state=self.folder / f"{name}.state",
                 now=now,
+                may_begin=True,
             )
 
     def stage(

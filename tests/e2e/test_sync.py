@@ -89,7 +89,7 @@ class Stage:
             self.lists("sign", staged, "--key", self.folder / f"{name}.key", "--yes")
         self.lists("publish", "log", self.repository)
         for name in WITNESSES:
-            self.lists("witness", staged, "--key", self.folder / f"{name}.key")
+            self.lists("witness", staged, "--key", self.folder / f"{name}.key", "--first")
         self.lists("publish", "now", self.repository)
 
     def sync(self, *options: str | Path) -> str:

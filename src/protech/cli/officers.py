@@ -26,7 +26,8 @@ SIGN_EXAMPLE = """examples:
   protech lists sign staged                           what waits to be signed, and by how many
   protech lists sign staged --key alice.key           look at it, then sign it
 """
-WITNESS_EXAMPLE = """example:
+WITNESS_EXAMPLE = """examples:
+  protech lists witness staged --key witness.key --first     a log that it never saw before
   protech lists witness staged --key witness.key      cosign the log, if it only grew
 """
 
@@ -106,6 +107,9 @@ def _add_witness(actions: Commands) -> None:
     witness.add_argument("--key", type=Path, required=True, metavar="FILE")
     witness.add_argument(
         "--state", type=Path, metavar="FILE", help="what it saw before (default: FILE.seen)"
+    )
+    witness.add_argument(
+        "--first", action="store_true", help="cosign a log that this key never saw before, too"
     )
     add_passphrase(witness)
     witness.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -242,6 +246,7 @@ def _witness(options: argparse.Namespace) -> int:
         key=Key.load(key, passphrase=passphrase(options)),
         state=options.state or key.with_name(f"{key.name}.seen"),
         now=datetime.now(UTC),
+        may_begin=options.first,
     )
     if options.json:
         print(json.dumps({"v": 1, "log_size": done.checkpoint.size, "said": done.message}))

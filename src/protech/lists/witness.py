@@ -17,6 +17,7 @@ from pathlib import Path
 
 from protech.errors import ConfigError, TrustError
 from protech.lists.checkpoint import WHAT, Checkpoint, cosign, log_key, verify_log, witness_key
+from protech.lists.keys import fingerprint
 from protech.lists.log import verified
 from protech.lists.logbook import put_file, read_file, read_leaves, turn
 from protech.lists.note import NOTE_BYTES, NoteKey
@@ -56,8 +57,8 @@ class Cosigned:
         size = self.checkpoint.size
         if self.before is None:
             return (
-                f"Cosigned the log's {size} versions. This key saw this log for the first time:"
-                " make sure with its operator, by another way, that this is the log's key."
+                f"Cosigned the log's {size} versions, for the first time. Keep a copy of what"
+                " this key saw: without it, nothing more is cosigned."
             )
         new = size - self.before.size
         return f"Cosigned the log's {size} versions, {new} of them new; none was changed."
@@ -71,6 +72,7 @@ def sign(
     key: Key,
     state: Path,
     now: datetime,
+    may_begin: bool = False,
 ) -> Cosigned:
     """Cosign the checkpoint of a repository's log where it stands, and return it.
 
@@ -81,6 +83,7 @@ def sign(
         key: The witness's.
         state: What this witness remembers; it is made the first time.
         now: The time that the cosignature says.
+        may_begin: Whether a log is cosigned that this witness knows nothing of yet.
 
     Raises:
         TrustError: The log lost or changed what it had shown, or is not signed for; or this key
@@ -106,6 +109,7 @@ def sign(
             key=key,
             state=state,
             now=now,
+            may_begin=may_begin,
         )
         put_file(checkpoint, done.content)
     return done
@@ -120,17 +124,21 @@ def cosign_seen(
     key: Key,
     state: Path,
     now: datetime,
+    may_begin: bool = False,
 ) -> Cosigned:
     """Cosign a checkpoint that follows from the last one in ``state``, which then holds it.
 
     Raises:
-        TrustError: It does not follow, or its log has another key than before.
+        TrustError: It does not follow, its log has another key than before, or it is of a log
+            that the state knows nothing of and ``may_begin`` is not given.
         ConfigError: The state cannot be read or written.
     """
     found = verify_log(content, log_key=log, verify_signature=verify_signature)
     with _turn(state):
         known = read_state(state)
         before = known.get(found.origin)
+        if before is None and not may_begin:
+            raise _unknown(state, log)
         if before is not None and before.log_key != log.public:
             raise TrustError(
                 f"{WHAT} is signed with another key than this witness knows of its log. Nothing"
@@ -143,6 +151,15 @@ def cosign_seen(
         _write_state(state, {**known, found.origin: seen})
     signed = cosign(content, key=witness, sign=key.sign, now=now)
     return Cosigned(content=signed, checkpoint=found, before=last)
+
+
+def _unknown(state: Path, log: NoteKey) -> TrustError:
+    return TrustError(
+        f"{state} knows nothing of this log, so nothing is cosigned. Where this key never did"
+        " before, have its operator and owners read the log's key to you, which must be"
+        f" {fingerprint(log.public)}, and give --first. Where it did, restore that file: without"
+        " it a second history could be cosigned."
+    )
 
 
 def read_state(path: Path) -> dict[str, Seen]:

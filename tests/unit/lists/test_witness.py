@@ -66,6 +66,7 @@ class Repository:
             key=KEYS[number],
             state=self.state(number),
             now=now,
+            may_begin=not self.state(number).exists(),
         )
 
     def show(self, earlier: Checkpoint | None = None, *, quorum: int = 3) -> Checkpoint:
@@ -210,6 +211,7 @@ def test_a_witness_keeps_the_logs_apart(repository: Repository) -> None:
         key=KEYS[0],
         state=repository.state(0),
         now=NOW,
+        may_begin=True,
     )
     sizes = {name: one.checkpoint.size for name, one in read_state(repository.state(0)).items()}
     assert sizes == {ORIGIN: 5, "other.example": 2}
@@ -339,3 +341,21 @@ def counts(note: bytes, quorum: int) -> bool:
     except TrustError:
         return False
     return True
+
+
+def test_a_witness_that_lost_its_state_cosigns_no_other_past(repository: Repository) -> None:
+    repository.publish(*LEAVES)
+    repository.witness(0)
+    repository.state(0).unlink()
+    waiting = repository.staged.read_bytes()
+    with pytest.raises(TrustError, match="restore that file"):
+        sign(
+            repository.log,
+            repository.staged,
+            pinned=pinned(),
+            key=KEYS[0],
+            state=repository.state(0),
+            now=NOW,
+        )
+    assert repository.staged.read_bytes() == waiting
+    assert not repository.state(0).exists()
