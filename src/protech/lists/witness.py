@@ -157,8 +157,8 @@ def _unknown(state: Path, log: NoteKey) -> TrustError:
     return TrustError(
         f"{state} knows nothing of this log, so nothing is cosigned. Where this key never did"
         " before, have its operator and owners read the log's key to you, which must be"
-        f" {fingerprint(log.public)}, and give --first. Where it did, restore that file: without"
-        " it a second history could be cosigned."
+        f" {fingerprint(log.public)}, and give --first. Where it did, restore that file:"
+        " without it a second history could be cosigned."
     )
 
 

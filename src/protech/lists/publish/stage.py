@@ -1,7 +1,7 @@
 """The next version of a list: canonical, encrypted to its recipients, and not yet signed."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from protech.lists.publish.place import Repository, new_file, settle
 from protech.lists.publish.plain import Draft, drafted, keep, plain_name
 from protech.lists.repository.changes import Ciphertext
 from protech.lists.repository.documents import Documents
-from protech.lists.seal import seal
+from protech.lists.seal import check_recipient, seal
 from protech.lists.trust import ListTarget, TargetKind, newest
 from protech.settings import private_directory
 
@@ -73,7 +73,8 @@ def stage(
             repository.keep_recipients(name, recipients)
         folder = repository.plain(name)
         target = keep(draft, folder)
-        made = _encrypted(repository, [target, *_steps(folder, before, target)])
+        to = repository.recipients(name)
+        made = _encrypted(repository, [target, *_steps(folder, before, target)], to)
         change.targets(name, made)
         repository.stage(change.documents)
         step = made[1].size_bytes if len(made) > 1 else None
@@ -81,7 +82,7 @@ def stage(
             target=target,
             ciphertext_bytes=made[0].size_bytes,
             delta_bytes=step,
-            recipients=len(repository.recipients(name)),
+            recipients=len(to),
         )
 
 
@@ -107,10 +108,13 @@ def change_recipients(
                 raise TrustError(
                     f"The list {name} would have no recipient left; enrol another device first."
                 )
-            repository.keep_recipients(name, recipients)
+            for text in recipients.values():
+                check_recipient(text)
             if offered:
-                change.targets(name, _encrypted(repository, offered))
+                change.targets(name, _encrypted(repository, offered, recipients))
         repository.stage(change.documents)
+        for name, recipients in changes.items():  # last: until then the same can be repeated
+            repository.keep_recipients(name, recipients)
     return {name: len(recipients) for name, recipients in changes.items()}
 
 
@@ -211,20 +215,23 @@ def _make_delta(old: Path, new: Path, step: ListTarget) -> None:
         path.replace(new.parent / plain_name(step))
 
 
-def _encrypted(repository: Repository, targets: Iterable[ListTarget]) -> list[Ciphertext]:
-    """Encrypt the plain forms of targets to who receives the list."""
+def _encrypted(
+    repository: Repository, targets: Iterable[ListTarget], recipients: Mapping[str, str]
+) -> list[Ciphertext]:
+    """Encrypt the plain forms of targets of a list to who receives it."""
     private_directory(repository.staged)
     repository.staged_targets.mkdir(exist_ok=True)
-    return [_ciphertext(repository, target) for target in targets]
+    return [_ciphertext(repository, target, list(recipients.values())) for target in targets]
 
 
-def _ciphertext(repository: Repository, target: ListTarget) -> Ciphertext:
-    recipients = repository.recipients(target.name)
+def _ciphertext(
+    repository: Repository, target: ListTarget, recipients: Sequence[str]
+) -> Ciphertext:
     plain = repository.plain(target.name) / plain_name(target)
     folder = repository.staged_targets
     with new_file(folder) as (out, path):
         with plain.open("rb") as source:
-            seal(source, out, list(recipients.values()))
+            seal(source, out, recipients)
         settle(out)
         made = _named(target, path, len(recipients))
         path.chmod(SERVED)

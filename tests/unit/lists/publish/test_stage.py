@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from protech.errors import TrustError
+from protech.errors import ConfigError, TrustError
 from protech.lists.entries import Use
 from protech.lists.formats.exceptions import ExceptionEntry, ExceptionHeader, content_of
 from protech.lists.publish.stage import change_recipients, enrol, revoke, stage
@@ -101,3 +101,14 @@ def test_recipients_are_named_before_there_is_a_list(tmp_path: Path) -> None:
         "baseline": 1
     }
     assert authority.stage([1]).recipients == 1
+
+
+def test_a_revocation_that_failed_half_way_can_be_repeated(authority: Authority) -> None:
+    folder = authority.repository.plain("baseline")
+    (plain,) = folder.glob("*.list")
+    away = plain.rename(plain.with_suffix(".away"))
+    with pytest.raises(ConfigError):
+        revoke(authority.repository, "two", ["baseline"], NOW)
+    away.rename(plain)
+    assert revoke(authority.repository, "two", ["baseline"], NOW) == {"baseline": 1}
+    assert "two" not in authority.repository.recipients("baseline")
