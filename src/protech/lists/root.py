@@ -107,6 +107,8 @@ def check_delegation(name: str, paths: Iterable[str] | None, *, is_terminating: 
     is_whole = bool(given) and all(path.endswith(".*") for path in given)
     if not is_whole or not all(map(NAME.fullmatch, [name, *lists])):
         raise TrustError(f"The role {name!r} is not delegated lists by their whole names.")
+    if name in ROLES:
+        raise TrustError(f"An authority cannot be called {name}: that is a role of TUF.")
     if not is_terminating:
         raise TrustError(f"The role {name!r} is not terminating: another could speak for it.")
 

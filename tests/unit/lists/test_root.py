@@ -115,6 +115,12 @@ def test_no_delegation_reaches_into_anothers_names(
         check_delegation(name, paths, is_terminating=True)
 
 
+@pytest.mark.parametrize("name", ["root", "targets", "snapshot", "timestamp"])
+def test_no_authority_is_called_as_a_role_of_tuf(name: str) -> None:
+    with pytest.raises(TrustError, match="cannot be called"):
+        check_delegation(name, ["list.*"], is_terminating=True)
+
+
 def test_a_delegation_ends_the_search() -> None:
     with pytest.raises(TrustError, match="terminating"):
         check_delegation("hotline", ["list.*"], is_terminating=False)

@@ -38,8 +38,6 @@ from tuf.api.exceptions import (
 )
 from tuf.ngclient.fetcher import FetcherInterface
 
-from protech.errors import ConfigError
-
 SILENCE_S = 30.0
 """How long a server may say nothing, and how long it has before its rate counts."""
 
@@ -50,7 +48,6 @@ LOOK_EVERY_S = 0.5
 CHUNK_BYTES = 256 * 1024
 
 NOT_FOUND = 404
-SCHEMES = ("http", "https")
 
 
 class Redirected(DownloadError):
@@ -135,29 +132,6 @@ class Fetcher(FetcherInterface):
                 raise Broken("the server cannot be reached, or hung up") from None
             if watch.is_over:
                 raise SlowRetrievalError("the server was too slow")
-
-
-def address_of(place: str) -> str:
-    """Return the address of a repository with a slash at its end: a URL, or a directory's.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    parts = urlsplit(place)
-    if parts.scheme in SCHEMES and parts.hostname:
-        if parts.query or parts.fragment or parts.username or parts.password:
-            raise ConfigError(
-                "The address of a repository has no user, no '?' and no '#': the request must"
-                " be the same from every device."
-            )
-        return place if place.endswith("/") else f"{place}/"
-    folder = Path(unquote(parts.path) if parts.scheme == "file" else place)
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{place} is neither a web address (https://...) nor a directory here; name where"
-            " the repository is."
-        )
-    return f"{folder.resolve().as_uri()}/"
 
 
 def _content(path: Path) -> Generator[bytes]:

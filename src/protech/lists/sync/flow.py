@@ -13,7 +13,8 @@ from protech.errors import ProtechError, SourceError, TrustError
 from protech.lists.device import DeviceLists
 from protech.lists.entries import OWN_USES, Use
 from protech.lists.pinned import Pinned
-from protech.lists.sync.fetch import Fetcher, address_of
+from protech.lists.sync.address import address_of
+from protech.lists.sync.fetch import Fetcher
 from protech.lists.sync.history import read_history
 from protech.lists.sync.remote import Offer, Remote
 from protech.lists.sync.taking import Outcome, State, Taking

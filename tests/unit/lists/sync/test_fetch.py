@@ -16,10 +16,10 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
 )
 
-from protech.errors import ConfigError
 from protech.lists.device import DeviceLists
 from protech.lists.keys import make_device_key
-from protech.lists.sync.fetch import Broken, Fetcher, Redirected, _tls, address_of
+from protech.lists.sync.address import address_of
+from protech.lists.sync.fetch import Broken, Fetcher, Redirected, _tls
 from protech.lists.sync.flow import sync
 from protech.lists.sync.taking import State
 from tests.e2e.matrix import certificates
@@ -260,26 +260,6 @@ def test_a_directory_is_read_like_a_server(
         with pytest.raises(Broken):
             fetcher.download_bytes(f"{address}{name}", 10)
     assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        "https://example.org/lists?device=1",
-        "https://device:1@example.org/lists",
-        "https://example.org/lists#device",
-        "ftp://example.org/lists",
-        "nothing-here",
-    ],
-)
-def test_an_address_that_could_tell_devices_apart_or_is_none_is_refused(place: str) -> None:
-    with pytest.raises(ConfigError):
-        address_of(place)
-
-
-def test_an_address_ends_with_a_slash() -> None:
-    assert address_of("https://example.org/lists") == "https://example.org/lists/"
-    assert address_of("https://example.org/lists/") == "https://example.org/lists/"
 
 
 def test_a_sync_tells_no_device_from_another(stage: Stage, tmp_path: Path) -> None:

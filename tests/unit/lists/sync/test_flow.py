@@ -9,7 +9,7 @@ from tuf.api.metadata import Delegations, Key, SuccinctRoles
 from protech.errors import ConfigError, TrustError
 from protech.lists.entries import Use
 from protech.lists.keys import tuf_key
-from protech.lists.sync.fetch import address_of
+from protech.lists.sync.address import address_of
 from protech.lists.sync.flow import ROOT_BYTES, known, sync
 from protech.lists.sync.taking import State
 from tests.repository import LIST, Repository, key, lines
