@@ -169,6 +169,7 @@ def _each(
 
 
 def _forget(device: "DeviceLists", place: str | None) -> int:
+    from protech.lists import indexes
     from protech.lists.sync.flow import known
 
     if place is None:
@@ -178,6 +179,7 @@ def _forget(device: "DeviceLists", place: str | None) -> int:
         if pinned is None:
             raise SourceError("No repository with this address is known here.")
         device.forget(pinned)
+    indexes.clear()  # they hold what the lists held
     print("forgotten, with its lists")
     return 0
 

@@ -5,6 +5,7 @@ another index. What is there can be deleted at any time; it is made again from t
 """
 
 import fcntl
+import math
 import os
 import shutil
 import tempfile
@@ -64,6 +65,18 @@ def index_in_memory(descriptor: int, *, lock: Lock) -> Index:
     with reading(descriptor) as (header, lines):
         kept = _Kept(header, lines)
         return Index.of(build_parts(kept.batches(), about=kept.about, lock=lock))
+
+
+def clear(cache: Path | None = None) -> None:
+    """Delete all indexes, those of lists that are gone among them; the others are made again.
+
+    Args:
+        cache: Where indexes live; None takes the user's cache directory.
+    """
+    directory = cache or Places.of_user().cache / INDEXES
+    if directory.exists() and _is_usable(directory):
+        with _turn(directory):
+            _sweep(directory, before_s=math.inf)
 
 
 @contextmanager

@@ -110,9 +110,13 @@ def test_a_repository_is_forgotten_on_request(stage: Stage) -> None:
     assert stage.run("sync", "--forget").returncode == 2
     assert stage.run("sync", stage.repository.folder, "--forget").returncode == 3
     stage.sync()
+    assert stage.run("show", LIST).returncode == 0
+    indexes = Path(home(stage.folder)["XDG_CACHE_HOME"]) / "protech" / "lists"
+    assert list(indexes.glob("*/manifest")) != []
     done = stage.run("sync", stage.repository.folder, "--forget")
     assert (done.returncode, done.stdout) == (0, "forgotten, with its lists\n")
     assert list((stage.device / "repositories").iterdir()) == []
+    assert list(indexes.glob("*/manifest")) == []
 
 
 def test_uses_are_remembered(stage: Stage) -> None:
