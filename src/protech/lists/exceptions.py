@@ -7,15 +7,16 @@ never on a guarded person's device, and what it took stays in the findings.
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protech.errors import ConfigError, SourceError, TrustError
+from protech.lists.clock import Clock, utc_now
 from protech.lists.entries import BadEntry
 from protech.lists.formats.exceptions import FILE_BYTES, ExceptionEntry, read
 from protech.lists.logbook import put_file, read_file
@@ -44,13 +45,6 @@ DIGEST_KINDS = (MatchKind.SHA256, MatchKind.SHA1, MatchKind.MD5)
 
 KEYS = "exception_keys"
 """The setting that pins who may sign them: texts of the form name+id+key."""
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 class Exceptions:

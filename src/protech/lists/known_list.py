@@ -1,25 +1,19 @@
 """A known list in use: its index, what it says of itself, and whether it has expired."""
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protech.errors import TrustError
 from protech.lists.alike import likenesses
+from protech.lists.clock import Clock, utc_now
 from protech.lists.entries import BadEntry, Category, Reading
 from protech.lists.formats.own import parse_header
 from protech.lists.index import RADIUS_BITS, Hit, Index
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 class KnownList:

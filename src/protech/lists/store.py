@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
+from protech.lists.clock import Clock, utc_now
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
 from protech.lists.exceptions import Exceptions, open_exceptions, pinned_keys, refuse_guard
 from protech.lists.formats import circl
 from protech.lists.formats.circl import Bloom
 from protech.lists.indexes import index_of
-from protech.lists.known_list import Clock, KnownList, utc_now
+from protech.lists.known_list import KnownList
 from protech.lists.reader import reading
 from protech.lists.synced import SyncedList
 from protech.lists.trust import NAME, TargetKind

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protech.errors import ProtechError
+from protech.lists.clock import Clock, utc_now
 from protech.lists.device import DeviceLists
 from protech.lists.entries import ListHeader, Reading, Use
 from protech.lists.index import RADIUS_BITS
 from protech.lists.indexes import index_in_memory, index_of
-from protech.lists.known_list import Clock, KnownList, utc_now
+from protech.lists.known_list import KnownList
 from protech.lists.locked import lock_pages
 from protech.lists.shelf import HeldList
 from protech.types import Digests, ListRef, Match, MatchKind, PdqHash

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from protech.errors import ProtechError, TrustError
 from protech.lists.checkpoint import Checkpoint, log_key, verify, verify_log, witness_key
+from protech.lists.clock import Clock, utc_now
 from protech.lists.log import LOG_BYTES, lines, parse_leaf, require, verified
 from protech.lists.note import NOTE_BYTES
 from protech.lists.root import RoleKeys, RootExtension
 from protech.lists.sync.address import address_of
 from protech.lists.sync.fetch import Fetcher
-from protech.lists.sync.flow import Clock, utc_now
 from protech.lists.sync.history import CHECKPOINT, ENTRIES
 from protech.lists.sync.remote import Offer, Pins, Remote
 from protech.lists.trust import newest

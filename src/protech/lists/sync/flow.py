@@ -7,9 +7,10 @@ digest -> put in place. Every step before the last leaves what is here as it was
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from protech.errors import ProtechError, SourceError, TrustError
+from protech.lists.clock import Clock, utc_now
 from protech.lists.device import DeviceLists
 from protech.lists.entries import OWN_USES, Use
 from protech.lists.pinned import Pinned
@@ -21,13 +22,6 @@ from protech.lists.sync.taking import Outcome, State, Taking
 
 ROOT_BYTES = 512_000
 """What python-tuf takes of a root at most."""
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
