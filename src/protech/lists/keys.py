@@ -17,7 +17,7 @@ from securesystemslib.signer import Signature, Signer, SSlibKey
 
 from protech.errors import ConfigError, TrustError
 from protech.lists.seal import new_identity, recipient_of
-from protech.settings import PRIVATE
+from protech.settings import PRIVATE, private_directory
 from protech.signing import Key, parse_public, public_text
 
 FORMAT_VERSION = 1
@@ -162,8 +162,9 @@ def make_device_key(path: Path) -> str:
 
     Raises:
         ConfigError: It cannot be read or written.
-        TrustError: Others can read it, or it is none.
+        TrustError: Others can read it or enter its directory, or it is none.
     """
+    private_directory(path.parent)
     if not path.exists():
         identity = new_identity()
         _write_new(path, f"# public key: {recipient_of(identity)}\n{identity}\n".encode())

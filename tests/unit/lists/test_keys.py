@@ -103,6 +103,15 @@ def test_a_device_keeps_the_key_that_it_has(tmp_path: Path) -> None:
     assert opened.getvalue() == b"list"
 
 
+def test_a_device_key_is_made_in_a_directory_of_this_user_alone(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "lists").symlink_to(elsewhere)
+    with pytest.raises(TrustError, match="not a directory of yours"):
+        make_device_key(tmp_path / "lists" / "device.key")
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_device_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "device.key"
     make_device_key(path)
