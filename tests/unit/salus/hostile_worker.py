@@ -135,9 +135,7 @@ class Hostile:
             return Measured(height_px=1 + (refused.errno or 0))
         return Measured(width_px=got if isinstance(got, int) else None, height_px=1)
 
-    def video(
-        self, source: Seekable, *, media_type: MediaType, sampling: Sampling
-    ) -> Measured:
+    def video(self, source: Seekable, *, media_type: MediaType, sampling: Sampling) -> Measured:
         if source.at(0, 4) == b"hang":
             hang()
         return Measured(width_px=source.size_bytes, height_px=sampling)
