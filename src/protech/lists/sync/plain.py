@@ -58,6 +58,8 @@ def patched(
             digest = delta.apply(old, change, new)
         if digest != offer.target.sha256 or out.stat().st_size != offer.target.size_bytes:
             raise TrustError("A delta does not lead to the version that was signed.")
+        with out.open("rb") as new:
+            _check_header(new.readline(LINE_BYTES + 1), offer.target)
         base = out
     return base
 

@@ -121,11 +121,12 @@ def test_what_decrypts_to_something_else_than_was_signed_is_refused(stage: Stage
         {"expires_at": datetime(2030, 1, 1, tzinfo=UTC)},
     ],
 )
+@pytest.mark.parametrize("base", [None, 1])
 def test_a_list_that_says_otherwise_of_itself_than_was_signed_is_refused(
-    stage: Stage, lie: dict[str, object]
+    stage: Stage, lie: dict[str, object], base: int | None
 ) -> None:
     stage.synced()
-    stage.repository.add(MORE, version=2, target_changes=lie)
+    stage.repository.add(MORE, version=2, base=base, target_changes=lie)
     stage.repository.publish()
     refused(stage, "says otherwise of itself")
 
