@@ -6,7 +6,6 @@ checkpoint is checked before another one is signed: a log that signs two histori
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from protech.lists.log import (
 )
 from protech.lists.note import NOTE_BYTES, NoteKey, Sign, VerifySignature
 from protech.merkle import leaf_hash, root
+from protech.settings import replacing
 
 SERVED = 0o644
 """All of it is public; nothing in it tells what a list holds."""
@@ -161,17 +161,9 @@ def put_file(path: Path, content: bytes, *, mode: int = SERVED) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
         _sync_directory(path.parent)
     except OSError as refused:
         raise _unwritable(path, refused) from refused

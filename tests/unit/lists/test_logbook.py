@@ -181,3 +181,17 @@ def test_a_log_whose_writer_is_killed_goes_on(log: Path) -> None:
         assert [parse_leaf(one).version for one in held] == [*range(1, len(held) + 1)]
         sizes.append(added(log, []).size)
     assert sizes == sorted(sizes)
+
+
+def test_what_a_killed_writer_left_is_swept(log: Path) -> None:
+    path = log / "checkpoint"
+    code = (
+        "import os, signal, sys; from pathlib import Path; from protech.lists import logbook;"
+        "os.fchmod = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "logbook.put_file(Path(sys.argv[1]), b'half')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(log.iterdir())) == 1
+    put_file(path, b"whole")
+    assert list(log.iterdir()) == [path]
