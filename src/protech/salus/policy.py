@@ -152,9 +152,14 @@ class Policy:
 
 
 def has_exact_match(matches: Iterable[Match]) -> bool:
-    """Return whether some list holds the SHA-256, or MD5 and SHA-1 together (row 1)."""
+    """Return whether some list holds the SHA-256, or MD5 and SHA-1 together (row 1).
+
+    A list of harmless files does not count: what it names is looked at as any other file.
+    """
     by_list: dict[tuple[str, int], set[MatchKind]] = {}
     for match in matches:
+        if match.is_known_good:
+            continue
         by_list.setdefault((match.source.name, match.source.version), set()).add(match.kind)
     return any(
         MatchKind.SHA256 in kinds or {MatchKind.MD5, MatchKind.SHA1} <= kinds

@@ -29,6 +29,7 @@ from protech.types import (
 CONTENT = b"content"
 SOURCE = ListRef(name="a", version=1)
 EXACT = Match(source=SOURCE, kind=MatchKind.SHA256)
+HARMLESS = Match(source=SOURCE, kind=MatchKind.SHA256, is_known_good=True)
 LIKE = Match(source=SOURCE, kind=MatchKind.PDQ, distance_bits=3, quality=90)
 ALIKE = Match(source=SOURCE, kind=MatchKind.VPDQ, query_percent=90.0, known_percent=50.0)
 HASH = PdqHash(bits=bytes(32), quality=90)
@@ -121,6 +122,11 @@ def examined(
 def test_what_is_listed_exactly_is_not_opened() -> None:
     findings, workers, _ = examined(MediaType.JPEG, found=[EXACT, LIKE])
     assert (findings.matches, workers.asked) == ((EXACT,), 0)
+
+
+def test_what_a_list_of_harmless_files_has_is_opened_as_any_other() -> None:
+    findings, workers, _ = examined(MediaType.JPEG, found=[HARMLESS, LIKE])
+    assert (findings.matches, workers.asked) == ((HARMLESS, LIKE), 1)
 
 
 def test_a_picture_is_measured_and_what_it_resembles_is_found() -> None:
