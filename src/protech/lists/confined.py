@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
@@ -26,6 +27,9 @@ MEMORY_BYTES = 256 << 20
 
 SILENCE_S = 30.0
 """A process that says nothing for so long hangs; 64 KiB of a list take milliseconds."""
+
+FLUSH_S = 1.0
+"""What a process has said is not held back for longer, once it says more."""
 
 CHUNK_BYTES = 256 * 1024
 
@@ -106,11 +110,21 @@ def answer(
         out.write(record_bytes(Refusal(is_sandbox=True, text=why)))
         return SandboxError.exit_code
     try:
-        out.writelines(map(record_bytes, work(file)))
+        _write_all(out, work(file))
     except ListFormatError as refused:
         out.write(record_bytes(Refusal(is_sandbox=False, text=str(refused))))
         return refused.exit_code
     return 0
+
+
+def _write_all(out: BinaryIO, said: Iterable[Record]) -> None:
+    flushed_s = time.monotonic()
+    for record in said:
+        out.write(record_bytes(record))
+        now_s = time.monotonic()
+        if now_s - flushed_s >= FLUSH_S:
+            out.flush()
+            flushed_s = now_s
 
 
 def answer_for_stdin(work: Answers) -> int:

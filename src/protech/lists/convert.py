@@ -37,6 +37,9 @@ BAD_SHOWN = 20
 
 BAD_SENT = 1000
 
+PASSED_SENT = 1 << 16
+"""After so many entries something is said, though none of them was taken: silence is a hang."""
+
 CATEGORIES_MOST = 1000
 """So many categories are counted apart; the rest together."""
 
@@ -228,7 +231,9 @@ class _Converter:
         line = EntryLines().line
         lines: list[bytes] = []
         size_bytes = 0
-        for entry in entries:
+        for place, entry in enumerate(entries, start=1):
+            if not place % PASSED_SENT:
+                yield Lines(count=0, content=b"")
             if isinstance(entry, BadEntry):
                 self._bad += 1
                 if self._bad <= BAD_SENT:

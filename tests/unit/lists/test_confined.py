@@ -44,6 +44,21 @@ def test_what_is_answered_is_written_out() -> None:
     assert out.getvalue() == record_bytes(End())
 
 
+def test_what_is_answered_is_not_held_back_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = iter(range(100))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(now_s)))
+    out = io.BufferedWriter(raw := io.BytesIO())
+    seen: list[int] = []
+
+    def telling(file: BinaryIO) -> Iterator[Record]:
+        yield End()
+        seen.append(len(raw.getvalue()))
+        yield End()
+
+    answer(io.BytesIO(), out, work=telling, lock=lambda: LOCKED)
+    assert seen == [len(record_bytes(End()))]
+
+
 def test_what_is_no_list_is_answered_with_the_reason() -> None:
     out = io.BytesIO()
     code = answer(io.BytesIO(b"x"), out, work=refusing, lock=lambda: LOCKED)

@@ -1,5 +1,6 @@
 """Foreign lists made into own ones: inside the lock, in one step, never without a choice."""
 
+import io
 import json
 import os
 import resource
@@ -151,6 +152,15 @@ def test_categories_without_end_are_counted_together(monkeypatch: pytest.MonkeyP
     taken = [converter._is_taken(category) for category in "abcca"]
     assert taken == [False, False, True, True, False]
     assert converter._counts == {"a": 2, "b": 1, "others": 2}
+
+
+def test_of_a_long_list_that_nothing_is_taken_of_the_reader_is_not_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PASSED_SENT", 2)
+    converter = module._Converter(Format.VICS, None, database=None)
+    said = list(converter.answers(io.BytesIO(media(*range(5)).encode())))
+    assert said[1:4] == [Lines(count=0, content=b"")] * 3
 
 
 def test_an_imported_list_is_never_for_locate(foreign: Path, out: Path) -> None:
