@@ -128,14 +128,18 @@ def decode(
             here decodes, TIMED_OUT, or CHANGED and UNREADABLE as ``raw`` finds it.
     """
     broken: list[Unscannable] = []
+    has_frames = False
     with _opened(raw, media_type) as container:
         tracks, unjudged = _tracks(container, sampling, limits)
         for track, frame in _frames(container, tracks, raw, broken):
+            has_frames = True
             require_size(frame.width, frame.height, limits)
             if track.sampler.takes(frame.time):
                 turn = _orientation(frame)
                 yield Picture(track=track.number, orientation=turn, _frame=frame)
     broken += unjudged
+    if tracks and not has_frames:  # a demuxer that finds nothing where a table points is silent
+        broken.append(Unscannable.CORRUPT)
     if broken:
         raise Undecodable(broken[0])
 

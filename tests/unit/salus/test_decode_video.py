@@ -153,6 +153,12 @@ def test_what_can_not_be_opened_is_corrupt() -> None:
         assert all_of(broken) == ([], Unscannable.CORRUPT)
 
 
+def test_a_video_without_a_frame_that_can_be_had_is_corrupt() -> None:
+    video = make_video("h264.mp4")
+    at = video.index(b"stco") + 8
+    assert all_of(video[:at] + b"\xff" * 8 + video[at + 8 :]) == ([], Unscannable.CORRUPT)
+
+
 def test_sound_alone_is_nothing_to_judge() -> None:
     packed = io.BytesIO()
     with av.open(packed, "w", format="mp4") as container:
