@@ -92,6 +92,25 @@ def _answers(pipe: IO[bytes], silence_s: float) -> Iterator[Record]:
             raise broken() from wrong
 
 
+def unchanged(descriptor: int) -> Callable[[], None]:
+    """Return what sees to it that a file is still as it is now.
+
+    What that raises where it is not: ListFormatError.
+    """
+    before = _state(descriptor)
+
+    def check() -> None:
+        if _state(descriptor) != before:
+            raise ListFormatError("The known list changed while it was read; try again.")
+
+    return check
+
+
+def _state(descriptor: int) -> tuple[int, ...]:
+    state = os.fstat(descriptor)
+    return state.st_size, state.st_mtime_ns
+
+
 def broken() -> ListFormatError:
     """Return the error for a process that answers what it should not, or nothing."""
     return ListFormatError(

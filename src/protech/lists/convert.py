@@ -16,7 +16,14 @@ from typing import BinaryIO
 
 from protech.db import ForeignDatabase
 from protech.errors import ConfigError, ListFormatError, TrustError
-from protech.lists.confined import SILENCE_S, answer_for_stdin, broken, command, confined
+from protech.lists.confined import (
+    SILENCE_S,
+    answer_for_stdin,
+    broken,
+    command,
+    confined,
+    unchanged,
+)
 from protech.lists.entries import OWN_USES, BadEntry, Entry, ListHeader
 from protech.lists.formats import nsrl
 from protech.lists.formats.known import FORMATS, Format, check_category, detect, reader_of
@@ -93,7 +100,7 @@ def converting(
         TrustError: The header allows what an unsigned list is not used for.
         ConfigError: Its entries have categories and none was taken, or none is of those taken;
             or the list cannot be written.
-        ListFormatError: The file is not in its format, or made its reader fail.
+        ListFormatError: The file is not in its format, changed, or made its reader fail.
         SandboxError: The kernel does not let the reader be locked.
     """
     if not header.uses <= OWN_USES:
@@ -104,6 +111,7 @@ def converting(
     arguments = [*converter]
     arguments += [f"--format={format}"] if format else []
     arguments += [f"--take={','.join(sorted(take))}"] if take is not None else []
+    require_same = unchanged(descriptor)
     most = GROWTH * os.fstat(descriptor).st_size + (1 << 20)
     with (
         confined(arguments, descriptor, silence_s=silence_s) as answers,
@@ -115,7 +123,9 @@ def converting(
         check_category(Format(told.format), header.category)
         writer = _Writer(ListWriter(file, header), most, on_entries)
         writer.write(answers)
-        return writer.finish(Format(told.format), take)
+        converted = writer.finish(Format(told.format), take)
+        require_same()
+        return converted
 
 
 class _Writer:
@@ -230,15 +240,17 @@ class _Converter:
         """Yield lines of what is taken, many at a time, and what is no entry."""
         line = EntryLines().line
         lines: list[bytes] = []
-        size_bytes = 0
-        for place, entry in enumerate(entries, start=1):
-            if not place % PASSED_SENT:
-                yield Lines(count=0, content=b"")
+        size_bytes = good = 0
+        for entry in entries:
             if isinstance(entry, BadEntry):
                 self._bad += 1
                 if self._bad <= BAD_SENT:
                     yield entry
-            elif category is None or self._is_taken(category(entry)):
+                continue
+            good += 1
+            if not good % PASSED_SENT:
+                yield Lines(count=0, content=b"")
+            if category is None or self._is_taken(category(entry)):
                 lines.append(line(entry))
                 size_bytes += len(lines[-1])
                 if size_bytes >= LINES_BYTES:

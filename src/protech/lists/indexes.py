@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,9 @@ INDEXES = "lists"
 
 LOCK = "lock"
 
+OF = "list"
+"""Under this key an index names the digest of its list, as its directory's name does."""
+
 UNUSED_FOR = timedelta(days=30)
 """An index that no one opened for so long is deleted: its list may be gone, too."""
 
@@ -37,13 +40,21 @@ BAD_SHOWN = 20
 """How many bad lines are named; all are counted."""
 
 
-def index_of(descriptor: int, *, sha256: bytes, cache: Path | None = None) -> Index:
+def index_of(
+    descriptor: int,
+    *,
+    sha256: bytes,
+    cache: Path | None = None,
+    require_same: Callable[[], object] = lambda: None,
+) -> Index:
     """Return the index of a list, made where there is none yet.
 
     Args:
         descriptor: The list's file.
         sha256: Of the list.
         cache: Where indexes live; None takes the user's cache directory.
+        require_same: Raises where the list is not what ``sha256`` is of any more; asked once
+            it was read, so that no index stands under the digest of another list.
 
     Raises:
         ListFormatError: It is no list, or was cut.
@@ -52,7 +63,7 @@ def index_of(descriptor: int, *, sha256: bytes, cache: Path | None = None) -> In
     """
     name = sha256.hex()
     with _directory(cache or Places.of_user().cache / INDEXES) as directory:
-        return _find(directory / name) or _make(directory, name, descriptor)
+        return _find(directory / name) or _make(directory, name, descriptor, require_same)
 
 
 def index_in_memory(descriptor: int, *, lock: Lock) -> Index:
@@ -63,7 +74,7 @@ def index_in_memory(descriptor: int, *, lock: Lock) -> Index:
         ConfigError: So much memory cannot be locked.
     """
     with reading(descriptor) as (header, lines):
-        kept = _Kept(header, lines)
+        kept = _Kept(header, lines, name="")
         return Index.of(build_parts(kept.batches(), about=kept.about, lock=lock))
 
 
@@ -102,7 +113,7 @@ def _is_usable(directory: Path) -> bool:
 
 
 def _find(place: Path) -> Index | None:
-    """Return the index at ``place``; None where there is none, or it is damaged."""
+    """Return the index at ``place``; None where there is none, it is damaged or of another."""
     if not place.exists():
         return None
     try:
@@ -111,17 +122,19 @@ def _find(place: Path) -> Index | None:
             os.utime(place / MANIFEST)
     except ListFormatError:
         return None
-    return index
+    return index if index.about.get(OF) == place.name else None
 
 
-def _make(directory: Path, name: str, descriptor: int) -> Index:
+def _make(
+    directory: Path, name: str, descriptor: int, require_same: Callable[[], object]
+) -> Index:
     """Build an index, unless another process has done so while we waited for our turn."""
     try:
         with _turn(directory):
             found = _find(directory / name)
             if found is None:
                 _sweep(directory, before_s=time.time() - UNUSED_FOR.total_seconds())
-                _build(directory / name, descriptor)
+                _build(directory / name, descriptor, require_same)
                 found = Index.open(directory / name)
     except OSError as refused:
         raise ConfigError(
@@ -131,16 +144,24 @@ def _make(directory: Path, name: str, descriptor: int) -> Index:
     return found
 
 
-def _build(place: Path, descriptor: int) -> None:
+def _build(place: Path, descriptor: int, require_same: Callable[[], object]) -> None:
     with reading(descriptor) as (header, lines):
-        kept = _Kept(header, lines)
-        build(kept.batches(), place, about=kept.about)
+        kept = _Kept(header, lines, name=place.name)
+
+        def about() -> Mapping[str, object]:
+            require_same()
+            return kept.about()
+
+        build(kept.batches(), place, about=about)
 
 
 class _Kept:
     """Entries on their way into an index, the bad ones counted on the way."""
 
-    def __init__(self, header: ListHeader, lines: Iterator[Batch | BadEntry]) -> None:
+    def __init__(
+        self, header: ListHeader, lines: Iterator[Batch | BadEntry], *, name: str
+    ) -> None:
+        self._name = name
         self._header = header
         self._lines = lines
         self._bad: list[BadEntry] = []
@@ -165,6 +186,7 @@ class _Kept:
 
     def about(self) -> Mapping[str, object]:
         return {
+            OF: self._name,
             "header": header_fields(self._header),
             "entries": self.total - self._bad_count,
             "bad": self._bad_count,

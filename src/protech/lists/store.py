@@ -13,6 +13,7 @@ from pathlib import Path
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
 from protech.lists.clock import Clock, utc_now
+from protech.lists.confined import unchanged
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
 from protech.lists.exceptions import Exceptions, open_exceptions, pinned_keys, refuse_guard
@@ -64,7 +65,10 @@ def open_list(
     with opened_file(path) as descriptor:
         if circl.matches(os.pread(descriptor, circl.HEADER.size, 0)):
             return Bloom.open(path)
-        index = index_of(descriptor, sha256=_sha256(descriptor), cache=cache)
+        require_same = unchanged(descriptor)
+        index = index_of(
+            descriptor, sha256=_sha256(descriptor), cache=cache, require_same=require_same
+        )
     known = KnownList(index, clock=clock)
     known.check_use(use)
     return known
@@ -142,15 +146,11 @@ def opened_file(path: Path) -> Iterator[int]:
             " bring lists here with `protech lists sync`."
         ) from refused
     try:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise SourceError(f"The known list {path} is not a file; name the list itself.")
+        require_same = unchanged(descriptor)
         yield descriptor
-        after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise ListFormatError(
-                f"The known list {path} changed while it was read; try again."
-            )
+        require_same()
     finally:
         os.close(descriptor)
 
@@ -171,11 +171,12 @@ def version_at(path: Path) -> int:
         ConfigError: Something else stands there, which must not be lost.
     """
     try:
-        with path.open("rb") as file, reading(file.fileno()) as (header, _):
+        path.stat()
+        with opened_file(path) as descriptor, reading(descriptor) as (header, _):
             return header.version
     except FileNotFoundError:
         return 0
-    except (OSError, ListFormatError) as other:
+    except (OSError, ListFormatError, SourceError) as other:
         raise ConfigError(
             f"{path} is there and is no list, so it is not replaced; name another place"
             " with --out, or remove it first."

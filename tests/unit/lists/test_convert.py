@@ -213,6 +213,14 @@ def test_a_reader_that_says_more_than_the_file_can_hold_is_not_believed(
     assert list(out.parent.iterdir()) == []
 
 
+def test_a_file_that_changes_meanwhile_leaves_the_old_list(foreign: Path, out: Path) -> None:
+    foreign.write_text(media(1))
+    out.write_bytes(b"old")
+    with pytest.raises(ListFormatError, match="changed while it was read"):
+        convert(foreign, out, take=EVERY, on_entries=lambda _: os.utime(foreign, ns=(0, 0)))
+    assert out.read_bytes() == b"old"
+
+
 def test_a_reader_that_hangs_is_not_waited_for(foreign: Path, out: Path) -> None:
     foreign.write_bytes(b"")
     hanging = saying(stream(TOLD), after="import time; time.sleep(60)")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -38,6 +39,19 @@ def test_a_damaged_index_is_built_again(tmp_path: Path, cache: Path) -> None:
     spoilt.write_bytes(b"\1" * 32)
     assert open_list(path, cache=cache).near([HASH])[0].distance_bits == 1
     assert next(cache.rglob("pdq.hashes")).read_bytes() == bytes(32)
+
+
+def test_the_index_of_another_list_is_not_taken_for_this_ones(
+    tmp_path: Path, cache: Path
+) -> None:
+    path = write(tmp_path / "l", header())
+    open_list(path, cache=cache)
+    (mine,) = (place for place in cache.iterdir() if place.name != LOCK)
+    open_list(write(tmp_path / "m", header(), []), cache=cache)
+    (other,) = (place for place in cache.iterdir() if place.name not in {LOCK, mine.name})
+    shutil.rmtree(mine)
+    other.rename(mine)
+    assert len(open_list(path, cache=cache).exact(ASKED)) == 3
 
 
 def test_bad_lines_are_counted_and_named_and_the_good_kept(tmp_path: Path, cache: Path) -> None:

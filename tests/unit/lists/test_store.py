@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ConfigError, ListFormatError, SourceError, TrustError
+from protech.lists import store as module
 from protech.lists.device import DeviceLists
 from protech.lists.entries import Use
 from protech.lists.exceptions import KEYS, sign_exceptions
 from protech.lists.formats.exceptions import ExceptionEntry, ExceptionHeader, content_of
+from protech.lists.indexes import LOCK
 from protech.lists.keys import make_device_key
-from protech.lists.store import open_exception_list, open_list
+from protech.lists.store import open_exception_list, open_list, version_at
 from protech.lists.sync.flow import sync
 from protech.lists.trust import TargetKind
 from protech.settings import Places, change_settings
 from protech.signing import Key
 from protech.types import MatchKind
 from tests.as_process import home
-from tests.listed import ASKED, header, write
+from tests.listed import ASKED, ENTRY, header, write
 from tests.repository import LIST, OTHER_LIST, Repository, target_of
 from tests.repository import header as repository_header
 from tests.unit.lists.formats.test_circl import write as write_filter
@@ -75,6 +77,36 @@ def test_a_list_that_changes_meanwhile_is_refused(
     monkeypatch.setattr(os, "pread", pread)
     with pytest.raises(ListFormatError, match="changed while it was read"):
         open_list(path, cache=cache)
+
+
+def test_of_a_list_that_changes_while_it_is_indexed_no_index_is_kept(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "l", header(), [ENTRY])
+    old = path.read_bytes()
+
+    def changing(descriptor: int) -> bytes:
+        digest = sha256(descriptor)
+        path.write_bytes(write(tmp_path / "m", header(), []).read_bytes())
+        return digest
+
+    sha256 = module._sha256
+    monkeypatch.setattr(module, "_sha256", changing)
+    with pytest.raises(ListFormatError, match="changed while it was read"):
+        open_list(path, cache=cache)
+    monkeypatch.undo()
+    assert [place.name for place in cache.iterdir()] == [LOCK]
+    path.write_bytes(old)
+    assert len(open_list(path, cache=cache).exact(ASKED)) == 3
+
+
+def test_what_stands_where_a_list_shall_be_is_asked_without_waiting(tmp_path: Path) -> None:
+    assert version_at(tmp_path / "none") == 0
+    assert version_at(write(tmp_path / "l", header(version=7))) == 7
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(ConfigError, match="it is not replaced"):
+            version_at(path)
 
 
 def test_a_filter_of_harmless_files_is_a_list_like_any_other(tmp_path: Path) -> None:
