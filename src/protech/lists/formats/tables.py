@@ -12,8 +12,9 @@ from protech.lists.formats.values import BadValue, entry_of
 
 DELIMITERS = (";", ",", "\t")
 
-FORMULA = re.compile(r"'*[=+\-@\t]")
-"""A cell that begins with such a sign is a formula to a spreadsheet (OWASP, CSV injection)."""
+FORMULA = re.compile(r"'*[=+\-@\t\uff1d\uff0b\uff0d\uff20]")
+"""A cell that begins with such a sign, in East Asian width, too, is a formula to a spreadsheet
+(OWASP, CSV injection)."""
 GUARD = "'"
 """What a table has before such a label, to make it text; one more where there are some."""
 

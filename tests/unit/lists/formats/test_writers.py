@@ -59,7 +59,9 @@ def test_a_table_is_read_as_it_was_written(entries: list[Entry]) -> None:
     assert list(read_csv(io.BytesIO(written(Export.CSV, entries)))) == entries
 
 
-@pytest.mark.parametrize("label", ["=1+1", "'=1", "''@x", "-", '"', " a ", "x,y;z", "'", "\t"])
+@pytest.mark.parametrize(
+    "label", ["=1+1", "'=1", "''@x", "-", '"', " a ", "x,y;z", "'", "\t", "\uff1d1"]
+)
 def test_no_label_is_a_formula_to_a_spreadsheet(label: str) -> None:
     entry = Entry(label=label, md5=bytes(16))
     table = written(Export.CSV, [entry])
