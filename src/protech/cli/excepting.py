@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from protech.cli.grammar import Commands, day, new_command
 from protech.cli.officers import add_passphrase, passphrase
+from protech.errors import TrustError
 from protech.salus.walk import shown
 
 if TYPE_CHECKING:
     from protech.lists.formats.exceptions import ExceptionEntry, ExceptionHeader
+    from protech.lists.note import NoteKey
 
 EXAMPLE = """example:
   protech lists except beach.jpg --of national --reason "a landscape, checked by two" \\
@@ -51,6 +53,7 @@ def _except(options: argparse.Namespace) -> int:
     from protech.lists.exceptions import KEYS, sign_exceptions
     from protech.lists.formats.exceptions import content_of
     from protech.lists.keys import public_path, read_public
+    from protech.lists.note import NoteKey, SignatureKind
     from protech.sandbox import harden_process
     from protech.settings import replacing
     from protech.signing import Key
@@ -58,7 +61,8 @@ def _except(options: argparse.Namespace) -> int:
     harden_process()
     key = Key.load(options.key, passphrase=passphrase(options))
     signer = read_public(public_path(options.key)).name
-    header, entries = _before(options)
+    author = NoteKey(name=signer, kind=SignatureKind.ED25519, public=key.public)
+    header, entries = _before(options, author)
     known = {entry.sha256 for entry in entries}
     entries += [one for one in _entries(options) if one.sha256 not in known]
     with replacing(options.out) as file:
@@ -70,9 +74,14 @@ def _except(options: argparse.Namespace) -> int:
 
 
 def _before(
-    options: argparse.Namespace,
+    options: argparse.Namespace, author: "NoteKey"
 ) -> "tuple[ExceptionHeader, list[ExceptionEntry]]":
-    """Return the header to write, and the exceptions that stand at ``--out`` already."""
+    """Return the header to write, and the exceptions that stand at ``--out`` already.
+
+    Raises:
+        TrustError: What stands there was not signed by this author.
+    """
+    from protech.lists.exceptions import signed_content
     from protech.lists.formats.exceptions import ExceptionHeader, read
 
     now = datetime.now(UTC).replace(microsecond=0)
@@ -88,7 +97,15 @@ def _before(
             lists=lists,
         )
         return header, []
-    header, entries, _ = read(options.out.read_bytes())
+    try:
+        content = signed_content(options.out, [author])
+    except TrustError as wrong:
+        raise TrustError(
+            f"{options.out} was not signed with this key, or was changed since, so nothing is"
+            " added to it: signing would vouch for what others wrote. Name another place with"
+            " --out."
+        ) from wrong
+    header, entries, _ = read(content)
     header = replace(
         header,
         version=header.version + 1,

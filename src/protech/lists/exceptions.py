@@ -212,6 +212,17 @@ def open_exceptions(
         ListFormatError: It is no exception list.
     """
     refuse_guard(application)
+    return Exceptions(signed_content(path, keys), application=application, clock=clock)
+
+
+def signed_content(path: Path, keys: Iterable[NoteKey]) -> bytes:
+    """Return what is in an exception list that one of ``keys`` signed.
+
+    Raises:
+        ConfigError: It cannot be read.
+        SourceError: There is no such file.
+        TrustError: None of the keys signed it, or its signature does not hold.
+    """
     content = read_file(path, most=FILE_BYTES)
     if content is None:
         raise SourceError(f"There is no exception list at {path}; check its path.")
@@ -228,7 +239,7 @@ def open_exceptions(
             f"The exception list {path} was not signed by a key that the settings pin, or was"
             " changed since. It silences nothing; get it again from its author."
         )
-    return Exceptions(content, application=application, clock=clock)
+    return content
 
 
 def sign_exceptions(path: Path, *, name: str, key: Key) -> NoteKey:

@@ -46,5 +46,19 @@ def test_what_is_no_exception_list_is_not_written_over(tmp_path: Path) -> None:
         "lists", "except", other, "--of", "a", "--reason", "b", "--author", "c",
         "--key", tmp_path / "k.key", "--out", other, folder=tmp_path,
     )  # fmt: skip
-    assert refused.returncode == 4
+    assert refused.returncode == 5
     assert other.read_text() == "dear"
+
+
+def test_what_someone_else_wrote_into_a_list_is_not_signed(tmp_path: Path) -> None:
+    out, key, file = tmp_path / "a.exceptions", tmp_path / "k.key", tmp_path / "a.txt"
+    file.write_text("a")
+    run("lists", "keys", "new", key, "--name", "me", folder=tmp_path)
+    given = ("lists", "except", file, "--of", "x", "--reason", "r", "--author", "me",
+             "--key", key, "--out", out)  # fmt: skip
+    assert run(*given, folder=tmp_path).returncode == 0
+    out.write_text(out.read_text().replace('"reason":"r"', '"reason":"another"'))
+    written = out.read_bytes()
+    refused = run(*given, folder=tmp_path)
+    assert (refused.returncode, "--out" in refused.stderr) == (5, True)
+    assert out.read_bytes() == written
