@@ -100,12 +100,7 @@ class Key:
             if passphrase is None
             else BestAvailableEncryption(passphrase.encode()),
         )
-        try:
-            _write_new(path, content)
-        except OSError as refused:
-            raise ConfigError(
-                f"The key cannot be written to {path}: {refused.strerror}; name another place."
-            ) from refused
+        write_new(path, content)
 
     @property
     def public(self) -> bytes:
@@ -170,24 +165,31 @@ def _private_content(path: Path) -> bytes:
     return content
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    """Put a file of this user alone at ``path``, unless something is there.
+def write_new(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Put a key at ``path``, unless something is there.
 
     A key that a kill cut short was never used, and ``load`` says that it was cut.
+
+    Raises:
+        ConfigError: Something is there already, or it cannot be written.
     """
-    path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
+        path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        if os.path.lexists(path):
+            raise ConfigError(
+                f"There is something at {path} already, and a key is never overwritten; name"
+                " another file."
+            )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            path.unlink()
+            raise
+    except OSError as refused:
         raise ConfigError(
-            f"There is something at {path} already, and a key is never overwritten; name"
-            " another file."
-        ) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError:
-        path.unlink()
-        raise
+            f"The key cannot be written to {path}: {refused.strerror}; name another place."
+        ) from refused

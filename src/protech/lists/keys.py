@@ -17,8 +17,8 @@ from securesystemslib.signer import Signature, Signer, SSlibKey
 
 from protech.errors import ConfigError, TrustError
 from protech.lists.seal import new_identity, recipient_of
-from protech.settings import PRIVATE, private_directory
-from protech.signing import Key, parse_public, public_text
+from protech.settings import private_directory
+from protech.signing import Key, parse_public, public_text, write_new
 
 FORMAT_VERSION = 1
 
@@ -71,7 +71,7 @@ def make_key(path: Path, *, name: str, passphrase: str | None = None) -> PublicK
     key = Key.generate()
     key.save(path, passphrase=passphrase)
     made = PublicKey(name=name, public=key.public)
-    _write_new(public_path(path), public_json(made).encode(), mode=0o644)
+    write_new(public_path(path), public_json(made).encode(), mode=0o644)
     return made
 
 
@@ -167,7 +167,7 @@ def make_device_key(path: Path) -> str:
     private_directory(path.parent)
     if not path.exists():
         identity = new_identity()
-        _write_new(path, f"# public key: {recipient_of(identity)}\n{identity}\n".encode())
+        write_new(path, f"# public key: {recipient_of(identity)}\n{identity}\n".encode())
     return recipient_of(device_identity(path))
 
 
@@ -201,22 +201,3 @@ def device_identity(path: Path) -> str:
         )
     recipient_of(found[0])
     return found[0]
-
-
-def _write_new(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    try:
-        path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-    except FileExistsError:
-        raise ConfigError(
-            f"There is something at {path} already, and a key is never overwritten; name"
-            " another file."
-        ) from None
-    except OSError as refused:
-        raise ConfigError(
-            f"The key cannot be written to {path}: {refused.strerror}; name another place."
-        ) from refused

@@ -1,5 +1,7 @@
+import errno
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,20 @@ def test_a_device_key_is_made_in_a_directory_of_this_user_alone(tmp_path: Path) 
     with pytest.raises(TrustError, match="not a directory of yours"):
         make_device_key(tmp_path / "lists" / "device.key")
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_device_key_that_the_disk_has_no_room_for_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ConfigError, match="No space left"):
+            make_device_key(tmp_path / "device.key")
+    assert not list(tmp_path.iterdir())
+    make_device_key(tmp_path / "device.key")
 
 
 def test_a_device_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
