@@ -13,7 +13,11 @@ from protech.lists.entries import OWN_USES, Category, LegalClass, ListHeader, Us
 from protech.salus.walk import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protech.lists.batch import Batch
     from protech.lists.convert import Converted
+    from protech.lists.entries import BadEntry, Entry
     from protech.lists.formats.known import Format
 
 EXAMPLE = """examples:
@@ -166,6 +170,7 @@ def _tell(options: argparse.Namespace, header: ListHeader, done: "Converted") ->
 def _export(options: argparse.Namespace) -> int:
     from protech.lists.batch import entries_of
     from protech.lists.entries import BadEntry
+    from protech.lists.formats.own import require_count
     from protech.lists.formats.writers import Export, check_exportable, write
     from protech.lists.reader import reading
     from protech.lists.store import opened_file
@@ -173,15 +178,34 @@ def _export(options: argparse.Namespace) -> int:
     from protech.settings import replacing
 
     harden_process()
-    with opened_file(options.list) as descriptor, reading(descriptor) as (header, batches):
+    _refuse_same(options.list, options.out)
+    bad = 0
+
+    def entries(batches: "Iterator[Batch | BadEntry]") -> "Iterator[Entry]":
+        nonlocal bad
+        for batch in batches:
+            if isinstance(batch, BadEntry):
+                bad += 1
+            else:
+                yield from entries_of(batch)
+
+    with (
+        replacing(options.out, remedy=REMEDY) as file,  # last to end: a doubt leaves no file
+        opened_file(options.list) as descriptor,
+        reading(descriptor) as (header, batches),
+    ):
         check_exportable(header)
-        entries = (
-            entry
-            for batch in batches
-            if not isinstance(batch, BadEntry)
-            for entry in entries_of(batch)
-        )
-        with replacing(options.out, remedy=REMEDY) as file:
-            count = write(Export(options.format), header, entries, file)
+        count = write(Export(options.format), header, entries(batches), file)
+        require_count(header, count + bad)
     print(f"{shown(options.out)}: {count:,} entries")
+    if bad:
+        sys.stderr.write(f"left out: {bad:,} lines that are no entries\n")
     return 0
+
+
+def _refuse_same(source: Path, out: Path) -> None:
+    if source.exists() and out.exists() and source.samefile(out):
+        raise ConfigError(
+            f"{shown(out)} is the list itself, which would be lost; name another file with"
+            " --out."
+        )

@@ -18,7 +18,7 @@ from pathlib import Path
 from protech.errors import ConfigError, ListFormatError, TrustError
 from protech.lists.batch import Batch
 from protech.lists.entries import BadEntry, ListHeader
-from protech.lists.formats.own import header_fields
+from protech.lists.formats.own import header_fields, require_count
 from protech.lists.index import NEW, Index, build, build_parts
 from protech.lists.parts import Lock
 from protech.lists.reader import reading
@@ -178,11 +178,7 @@ class _Kept:
             self._bad_count += 1
             if self._bad_count <= BAD_SHOWN:
                 self._bad.append(line)
-        if self.total != self._header.count:
-            raise ListFormatError(
-                f"The known list says that it has {self._header.count} entries, and has"
-                f" {self.total}: it was cut or added to. Get it again from where it came."
-            )
+        require_count(self._header, self.total)
 
     def about(self) -> Mapping[str, object]:
         return {

@@ -8,6 +8,7 @@ import pytest
 
 from protech import cli
 from tests.as_process import run
+from tests.listed import ENTRY, header, write
 from tests.make_data import encode, make_photo
 from tests.rds import digests, minimal
 
@@ -62,6 +63,25 @@ def test_of_an_imported_file_only_the_chosen_categories_are_listed(
     ]
     assert "left out: 1 in all" in again.stderr
     assert MD5 not in again.stdout + again.stderr + done.stdout + shown["name"]
+
+
+def test_a_list_that_was_cut_is_not_exported_nor_one_over_itself(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole", header(), [ENTRY, ENTRY])
+    lines = whole.read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut").write_bytes(b"".join(lines[:2]))
+    (tmp_path / "bad").write_bytes(b"".join([*lines[:2], b"{}\n"]))
+
+    def export(name: str, out: str) -> tuple[int, str]:
+        options = ("--format", "csv", "--out", tmp_path / out)
+        done = run("lists", "export", tmp_path / name, *options, folder=tmp_path)
+        return done.returncode, done.stderr
+
+    code, said = export("cut", "out.csv")
+    assert (code, "it was cut" in said, (tmp_path / "out.csv").exists()) == (4, True, False)
+    code, said = export("whole", "whole")
+    assert (code, "would be lost" in said) == (2, True)
+    assert whole.read_bytes() == b"".join(lines)
+    assert export("bad", "out.csv") == (0, "left out: 1 lines that are no entries\n")
 
 
 def test_known_good_files_are_said_to_be_so(tmp_path: Path) -> None:

@@ -98,6 +98,23 @@ def read_entry(content: bytes, *, number: int) -> Entry | BadEntry:
         return BadEntry(line=number, reason=str(bad))
 
 
+def require_count(header: ListHeader, found: int) -> None:
+    """See to it that a list is whole.
+
+    Args:
+        header: Of the list.
+        found: How many lines follow it, entries or not.
+
+    Raises:
+        ListFormatError: There are more or fewer than the header says.
+    """
+    if found != header.count:
+        raise ListFormatError(
+            f"The known list says that it has {header.count} entries, and has {found}: it was"
+            " cut or added to. Get it again from where it came."
+        )
+
+
 def header_fields(header: ListHeader) -> dict[str, object]:
     """Return a header as its JSON object."""
     return {
