@@ -206,6 +206,22 @@ def replacing(path: Path, *, remedy: str = ROOM) -> Iterator[BinaryIO]:
         raise _unwritable(path, refused, remedy) from refused
 
 
+def settle(path: Path) -> None:
+    """See to it that a power cut does not undo what was written to a file or directory.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as refused:
+        raise _unwritable(path, refused, ROOM) from refused
+
+
 def _new_file(path: Path) -> tuple[int, str]:
     """Make a file that ``_sweep`` leaves alone while this process holds its lock."""
     while True:

@@ -3,11 +3,11 @@
 import argparse
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protech.errors import ConfigError
+from protech.lists.clock import utc_now
 
 if TYPE_CHECKING:
     from protech.lists.keys import PublicKey
@@ -29,7 +29,7 @@ def new(options: argparse.Namespace) -> int:
         witnesses=_keys(options.witnesses),
         quorum=options.quorum,
     )
-    return _waits(options, setup.new(options.repository, plan, _clock()))
+    return _waits(options, setup.new(options.repository, plan, utc_now()))
 
 
 def delegate(options: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def delegate(options: argparse.Namespace) -> int:
 
     people = _signers(options.officers, options.officers_needed) if options.officers else None
     documents = setup.delegate(
-        _repository(options), options.authority, options.lists, _clock(), officers=people
+        _repository(options), options.authority, options.lists, utc_now(), officers=people
     )
     return _waits(options, documents)
 
@@ -52,7 +52,7 @@ def stage(options: argparse.Namespace) -> int:
     staged = make_version(
         repository,
         options.list,
-        _clock(),
+        utc_now(),
         kind=TargetKind(options.kind),
         version=options.version,
         recipients=_devices(options.devices) if options.devices else None,
@@ -79,7 +79,7 @@ def enrol(options: argparse.Namespace) -> int:
     from protech.lists.publish import stage as staging
 
     repository = _repository(options)
-    staging.enrol(repository, options.list, _devices(options.devices), _clock())
+    staging.enrol(repository, options.list, _devices(options.devices), utc_now())
     return _waits(options, repository.documents())
 
 
@@ -89,7 +89,7 @@ def revoke(options: argparse.Namespace) -> int:
 
     repository = _repository(options)
     names = repository.documents().lists()
-    staging.revoke(repository, options.device, names, _clock())
+    staging.revoke(repository, options.device, names, utc_now())
     return _waits(options, repository.documents())
 
 
@@ -98,7 +98,7 @@ def log(options: argparse.Namespace) -> int:
     from protech.lists.publish.release import enter
 
     repository = _repository(options)
-    entered = enter(repository, _clock())
+    entered = enter(repository, utc_now())
     if options.json:
         fields = {"log_size": entered.log_size, "cosigned": entered.is_cosigned}
         print(json.dumps({"v": 1, **fields, "quorum": entered.quorum}))
@@ -116,7 +116,7 @@ def now(options: argparse.Namespace) -> int:
     """Publish what was signed and cosigned."""
     from protech.lists.publish.release import publish
 
-    released = publish(_repository(options), _clock())
+    released = publish(_repository(options), utc_now())
     lists = [
         {"list": one.name, "version": one.version, "kind": one.kind, "entries": one.entries}
         for one in released.lists
@@ -135,7 +135,7 @@ def refresh(options: argparse.Namespace) -> int:
     """Say that what is served is still the newest."""
     from protech.lists.publish import release
 
-    until = release.refresh(_repository(options), _clock())
+    until = release.refresh(_repository(options), utc_now())
     fields = {"v": 1, "until": until.isoformat()}
     print(json.dumps(fields) if options.json else f"vouched for until {until}")
     return 0
@@ -145,7 +145,7 @@ def rotate(options: argparse.Namespace) -> int:
     """Change keys."""
     from protech.lists.publish import setup
 
-    repository, now = _repository(options), _clock()
+    repository, now = _repository(options), utc_now()
     if options.role == "server":
         documents = setup.rotate_server(repository, now)
     elif options.role == "witnesses":
@@ -165,7 +165,7 @@ def renew(options: argparse.Namespace) -> int:
     """Have documents signed again."""
     from protech.lists.publish import setup
 
-    documents = setup.renew(_repository(options), _clock(), roles=options.roles)
+    documents = setup.renew(_repository(options), utc_now(), roles=options.roles)
     return _waits(options, documents)
 
 
@@ -218,7 +218,3 @@ def _devices(texts: Sequence[str]) -> dict[str, str]:
     if len(named) != len(texts) or not all(named.keys()) or not all(named.values()):
         raise ConfigError("Name each device once, as in --device laptop=age1...")
     return named
-
-
-def _clock() -> datetime:
-    return datetime.now(UTC)

@@ -23,7 +23,7 @@ from protech.lists.log import (
 )
 from protech.lists.note import NOTE_BYTES, NoteKey, Sign, VerifySignature
 from protech.merkle import leaf_hash, root
-from protech.settings import replacing
+from protech.settings import replacing, settle
 
 SERVED = 0o644
 """All of it is public; nothing in it tells what a list holds."""
@@ -164,18 +164,9 @@ def put_file(path: Path, content: bytes, *, mode: int = SERVED) -> None:
         with replacing(path) as file:
             file.write(content)
             os.fchmod(file.fileno(), mode)
-        _sync_directory(path.parent)
+        settle(path.parent)
     except OSError as refused:
         raise _unwritable(path, refused) from refused
-
-
-def _sync_directory(directory: Path) -> None:
-    """Have the names in a directory on the disk before anything else happens."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(path: Path, refused: OSError) -> ConfigError:

@@ -5,14 +5,13 @@ record and the old file, or the new ones; what neither record names is swept awa
 """
 
 import json
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from protech.errors import ConfigError, TrustError
 from protech.lists.trust import ListTarget, custom_of, parse_target
-from protech.settings import private_directory, write_private
+from protech.settings import private_directory, settle, write_private
 
 FORMAT_VERSION = 1
 
@@ -81,9 +80,9 @@ class Shelf:
         held = HeldList(
             target=target, fresh_until=fresh_until, path=self._folder / _name_of(target)
         )
-        _settle(file)
+        settle(file)
         file.replace(held.path)
-        _settle(self._folder)
+        settle(self._folder)
         self._keep_current_as_previous(held)
         self._write(held)
         self.sweep()
@@ -135,7 +134,7 @@ class Shelf:
             "target": custom_of(held.target),
         }
         write_private(self._folder / CURRENT, json.dumps(record, indent=1).encode())
-        _settle(self._folder)
+        settle(self._folder)
 
     def _read(self, record: str) -> HeldList | None:
         try:
@@ -170,17 +169,3 @@ def _damaged(folder: Path) -> TrustError:
         f"What is in {folder} was damaged, or written by a newer Protech; take the list again"
         " with `protech lists sync`."
     )
-
-
-def _settle(path: Path) -> None:
-    """See to it that a power cut does not undo what was written to a file or directory."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as refused:
-        raise ConfigError(
-            f"{path.parent} cannot be written to: {refused.strerror}; make room."
-        ) from refused

@@ -5,7 +5,6 @@ leaves the former state served, and the same command goes on from there.
 """
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from protech.lists.repository.server import (
 )
 from protech.lists.root import RootExtension
 from protech.lists.trust import ListTarget, TargetKind
+from protech.settings import settle
 from protech.signing import Key
 from protech.signing import verify as verify_signature
 
@@ -206,15 +206,11 @@ def _move_ciphertexts(repository: Repository) -> None:
         if repository.staged_targets.exists():
             for path in repository.staged_targets.iterdir():
                 path.replace(repository.targets / path.name)
-        descriptor = os.open(repository.targets, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     except OSError as refused:
         raise ConfigError(
             f"{repository.targets} cannot be written: {refused.strerror}; make room."
         ) from refused
+    settle(repository.targets)
 
 
 def _make_visible(
