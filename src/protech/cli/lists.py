@@ -26,14 +26,14 @@ def add_lists(commands: Commands) -> None:
     make = new_command(
         actions,
         "make",
-        help="make a list of your own pictures",
-        description="Hash every picture below DIR into a list of your own; it is unsigned.",
+        help="make a list of your own pictures and videos",
+        description="Hash all pictures and videos below DIR into an own list; it is unsigned.",
         epilog=EXAMPLE,
     )
     make.add_argument("directory", type=Path, metavar="DIR")
     make.add_argument("--out", type=Path, required=True, metavar="LIST")
     make.add_argument("--name", help="what verdicts call it (default: the directory's name)")
-    make.add_argument("--workers", type=workers, metavar="N", help="pictures at once")
+    make.add_argument("--workers", type=workers, metavar="N", help="items at once")
     make.add_argument("--json", action="store_true", help="print the result as JSON")
     make.set_defaults(run=_make_list)
     show = new_command(
@@ -78,19 +78,17 @@ def _make_list(options: argparse.Namespace) -> int:
     else:
         print(f"{shown(options.out)}: {made.name} {made.version}, {made.entries:,} entries")
     if not made.entries:
-        sys.stderr.write("protech: no picture was found, so this list matches nothing.\n")
+        sys.stderr.write("protech: no picture or video was found: this list matches nothing.\n")
     if made.skipped or made.others:
         sys.stderr.write(
-            f"left out: {made.skipped:,} that cannot be judged, {made.others:,} that are no"
-            " pictures\n"
+            f"left out: {made.skipped:,} that cannot be judged, {made.others:,} that are"
+            " neither picture nor video\n"
         )
     return 0
 
 
 def _show_list(options: argparse.Namespace) -> int:
-    from protech.lists.formats.own import (
-        header_fields,
-    )
+    from protech.lists.formats.own import header_fields
     from protech.lists.store import open_list
     from protech.sandbox import harden_process
 

@@ -18,9 +18,7 @@ from protech.lists.entries import (
     Entry,
     ListHeader,
 )
-from protech.lists.formats.own import (
-    ListWriter,
-)
+from protech.lists.formats.own import ListWriter
 from protech.lists.store import version_at
 from protech.salus.batch import judged
 from protech.salus.engine import Engine
@@ -38,7 +36,7 @@ Skip = Callable[[Path, Unscannable], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enlisted:
-    """What a new list holds, and what was left out: unscannable, or no picture."""
+    """What a new list holds, and what was left out: unscannable, or of another kind."""
 
     name: str
     version: int

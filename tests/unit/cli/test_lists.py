@@ -17,7 +17,7 @@ def test_a_list_is_made_and_shown(tmp_path: Path) -> None:
     assert (made.returncode, made.stdout) == (0, f"{out}: mine 1, 1 entries\n")
     assert "left out: corrupt: " in made.stderr
     assert "bad\ufffd.jpg\n" in made.stderr
-    assert "left out: 1 that cannot be judged, 0 that are no pictures\n" in made.stderr
+    assert "1 that cannot be judged, 0 that are neither picture nor video\n" in made.stderr
     again = run("lists", "make", mine, "--out", out, "--json", folder=tmp_path)
     assert json.loads(again.stdout) == {
         "v": 1, "name": "mine", "version": 2, "entries": 1, "skipped": 1, "others": 0
