@@ -63,7 +63,10 @@ def check_roles(roles: Mapping[str, RoleKeys]) -> None:
         TrustError: One person could sign alone, or a server's key could sign for people.
     """
     if missing := set(ROLES) - set(roles):
-        raise TrustError(f"The root of trust names no keys for {', '.join(sorted(missing))}.")
+        raise TrustError(
+            f"The root of trust names no keys for {', '.join(sorted(missing))}; its owners must"
+            " publish it again."
+        )
     for name, role in roles.items():
         if not all(map(PUBLIC_KEY.fullmatch, role.keys.values())):
             raise TrustError(
@@ -79,7 +82,9 @@ def check_roles(roles: Mapping[str, RoleKeys]) -> None:
 def _check_people(name: str, role: RoleKeys, online: set[str]) -> None:
     distinct = set(role.keys.values())
     if len(distinct) != len(role.keys):
-        raise TrustError(f"The role {name} counts one key twice under two names.")
+        raise TrustError(
+            f"The role {name} counts one key twice under two names; name another person's key."
+        )
     if role.threshold < LEAST_SIGNATURES:
         raise TrustError(
             f"The role {name} asks for {role.threshold} signature; no one may sign alone: it"
@@ -106,11 +111,19 @@ def check_delegation(name: str, paths: Iterable[str] | None, *, is_terminating: 
     lists = [path.removesuffix(".*") for path in given]
     is_whole = bool(given) and all(path.endswith(".*") for path in given)
     if not is_whole or not all(map(NAME.fullmatch, [name, *lists])):
-        raise TrustError(f"The role {name!r} is not delegated lists by their whole names.")
+        raise TrustError(
+            f"The role {name!r} is not delegated lists by their whole names, made of a to z, 0"
+            " to 9 and inner hyphens; the repository's owners must publish it again."
+        )
     if name in ROLES:
-        raise TrustError(f"An authority cannot be called {name}: that is a role of TUF.")
+        raise TrustError(
+            f"An authority cannot be called {name}, as a role of TUF is; name it otherwise."
+        )
     if not is_terminating:
-        raise TrustError(f"The role {name!r} is not terminating: another could speak for it.")
+        raise TrustError(
+            f"The role {name!r} is not terminating, so that another could speak for it; the"
+            " repository's owners must publish it again."
+        )
 
 
 def build_extension(extension: RootExtension) -> dict[str, object]:

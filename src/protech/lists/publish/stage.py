@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protech.errors import TrustError
 from protech.lists import delta
-from protech.lists.publish.place import Repository, new_file, settle
+from protech.lists.publish.place import RECIPIENTS_FILE, Repository, new_file, settle
 from protech.lists.publish.plain import Draft, drafted, keep, plain_name
 from protech.lists.repository.changes import Ciphertext
 from protech.lists.repository.documents import Documents
@@ -151,7 +151,10 @@ def revoke(
         if device in recipients
     }
     if not changes:
-        raise TrustError(f"There is no device {device!r} that receives a list here.")
+        raise TrustError(
+            f"There is no device {device!r} that receives a list here; those that do stand in"
+            f" the files {RECIPIENTS_FILE} below {repository.private}."
+        )
     return change_recipients(repository, changes, now)
 
 
