@@ -14,6 +14,7 @@ from protech.lists.entries import BadEntry, Category, Entry
 from protech.lists.formats import circl, hma, icse, ncmec, nsrl, own, tables, vics
 from protech.lists.formats.lines import HEAD_BYTES, UTF8_MARK
 from protech.lists.formats.vics_media import UNCATEGORIZED
+from protech.lists.formats.writers import EXPORT
 
 
 class Format(StrEnum):
@@ -35,6 +36,11 @@ Read = Callable[[BinaryIO], Iterator[Entry | BadEntry]]
 NOT_READ = (
     "The file is a Bloom filter, which cannot be made into a list: it is used as it is, as a"
     " list of harmless files. Name it where lists are named."
+)
+
+NOT_YOURS = (
+    "The file is a known list already, and not one of your own: its header says what it may be"
+    " used for, and another header would not. Use it as it is."
 )
 
 
@@ -97,7 +103,9 @@ def check_category(format_: Format, category: Category) -> None:
 
 
 def _read_own(file: BinaryIO) -> Iterator[Entry | BadEntry]:
-    own.read_header(file)
+    header = own.read_header(file)
+    if header.category is not Category.OWN and header.others.get(EXPORT) is not True:
+        raise ListFormatError(NOT_YOURS)
     return own.read_entries(file)
 
 

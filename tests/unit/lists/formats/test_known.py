@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -32,6 +33,28 @@ IS_READ = [one for one in Format if one not in {Format.NSRL, Format.CIRCL}]
 @pytest.mark.parametrize("format_", Format)
 def test_each_format_is_told_by_its_first_bytes(format_: Format) -> None:
     assert detect(HEADS[format_]) is format_
+
+
+@pytest.mark.parametrize(
+    ("category", "others", "is_read"),
+    [
+        (Category.OWN, {}, True),
+        (Category.CSAM, {}, False),
+        (Category.KNOWN_GOOD, {"export": "yes"}, False),
+        (Category.CSAM, {"export": True}, True),
+    ],
+)
+def test_an_authoritys_list_is_not_put_under_another_header(
+    category: Category, others: dict[str, object], *, is_read: bool
+) -> None:
+    header = replace(HEADER, category=category, others=others)
+    file = io.BytesIO(written(header, [Entry(md5=bytes(16))]))
+    read = reader_of(Format.OWN, None)
+    if is_read:
+        assert len(list(read(file))) == 1
+        return
+    with pytest.raises(ListFormatError, match="not one of your own"):
+        list(read(file))
 
 
 @pytest.mark.parametrize("head", [b"", b"\0" * 99, b"%PDF-1.7", b"\xff\xd8\xff", b"ab" * 32])
