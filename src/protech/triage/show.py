@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from protech.salus.walk import Found, shown
-from protech.types import Decision, Findings, Unscannable, Verdict
+from protech.types import Decision, Reason, Unscannable, Verdict
 
 PROGRESS_AFTER_S = 2.0
 PROGRESS_EVERY_S = 0.25
@@ -19,13 +19,16 @@ HEADING = f"{'DECISION':<9}{'REASON':<15}{'WHY':<28} PATH\n"
 
 def table_line(found: Found, verdict: Verdict) -> str:
     """Return an item as a line of a table; the path comes last, so it is never cut."""
-    why = _why(verdict.findings)
+    why = _why(verdict)
     return f"{verdict.decision:<9}{verdict.reason:<15}{why:<28} {shown(found.path)}\n"
 
 
-def _why(findings: Findings) -> str:
-    if findings.matches:
-        match = findings.matches[0]
+def _why(verdict: Verdict) -> str:
+    findings = verdict.findings
+    is_good = verdict.reason is Reason.KNOWN_GOOD
+    named = [match for match in findings.matches if match.is_known_good is is_good]
+    if named:
+        match = named[0]
         bits = "" if match.distance_bits is None else f", {match.distance_bits} bits"
         return f"{match.source.name} {match.source.version} ({match.kind}{bits})"
     if findings.unscannable is not None:

@@ -51,6 +51,15 @@ def test_a_line_says_what_was_decided_and_why() -> None:
     assert line(KNOWN)[2].endswith(" a b.jpg\n")
 
 
+def test_a_list_of_harmless_files_is_no_reason_to_block() -> None:
+    good = Match(
+        source=ListRef(name="good", version=1), kind=MatchKind.SHA256, is_known_good=True
+    )
+    both = Findings(kind=Kind.IMAGE, matches=(good, *NEAR.matches))
+    assert line(both)[2].startswith("mine 2 (pdq, 4 bits) ")
+    assert line(Findings(kind=Kind.IMAGE, matches=(good,)))[2].startswith("good 1 (sha256) ")
+
+
 def test_a_name_cannot_write_over_the_table() -> None:
     text = table_line(Found(path=Path("a\r\x1b[2Kb\n")), decided(KNOWN))
     assert text[:-1].isprintable()
