@@ -65,6 +65,7 @@ def add_transfer(actions: Commands) -> None:
     give.add_argument("list", type=Path, metavar="LIST")
     give.add_argument("--format", required=True, choices=("vics", "csv", "hma"))
     give.add_argument("--out", type=Path, required=True, metavar="FILE")
+    give.add_argument("--json", action="store_true", help="print the result as JSON")
     give.set_defaults(run=_export)
 
 
@@ -178,7 +179,7 @@ def _export(options: argparse.Namespace) -> int:
     from protech.settings import replacing
 
     harden_process()
-    _refuse_same(options.list, options.out)
+    _refuse_existing(options.out)
     bad = 0
 
     def entries(batches: "Iterator[Batch | BadEntry]") -> "Iterator[Entry]":
@@ -197,15 +198,18 @@ def _export(options: argparse.Namespace) -> int:
         check_exportable(header)
         count = write(Export(options.format), header, entries(batches), file)
         require_count(header, count + bad)
-    print(f"{shown(options.out)}: {count:,} entries")
+    if options.json:
+        print(json.dumps({"v": 1, "format": options.format, "entries": count, "bad": bad}))
+    else:
+        print(f"{shown(options.out)}: {count:,} entries")
     if bad:
         sys.stderr.write(f"left out: {bad:,} lines that are no entries\n")
     return 0
 
 
-def _refuse_same(source: Path, out: Path) -> None:
-    if source.exists() and out.exists() and source.samefile(out):
+def _refuse_existing(out: Path) -> None:
+    if out.exists() or out.is_symlink():
         raise ConfigError(
-            f"{shown(out)} is the list itself, which would be lost; name another file with"
-            " --out."
+            f"{shown(out)} is there already, and would be lost; remove it first, or name"
+            " another file with --out."
         )

@@ -65,7 +65,7 @@ def test_of_an_imported_file_only_the_chosen_categories_are_listed(
     assert MD5 not in again.stdout + again.stderr + done.stdout + shown["name"]
 
 
-def test_a_list_that_was_cut_is_not_exported_nor_one_over_itself(tmp_path: Path) -> None:
+def test_a_list_that_was_cut_is_not_exported_nor_one_over_what_is_there(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole", header(), [ENTRY, ENTRY])
     lines = whole.read_bytes().splitlines(keepends=True)
     (tmp_path / "cut").write_bytes(b"".join(lines[:2]))
@@ -81,6 +81,10 @@ def test_a_list_that_was_cut_is_not_exported_nor_one_over_itself(tmp_path: Path)
     code, said = export("whole", "whole")
     assert (code, "would be lost" in said) == (2, True)
     assert whole.read_bytes() == b"".join(lines)
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    code, said = export("whole", "photo.jpg")
+    assert (code, "would be lost" in said) == (2, True)
+    assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
     assert export("bad", "out.csv") == (0, "left out: 1 lines that are no entries\n")
 
 
