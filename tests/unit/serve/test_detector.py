@@ -20,6 +20,7 @@ from protech.serve.detector import listening
 from protech.serve.detector_client import DetectorClient, DetectorUnavailable
 from protech.serve.detector_wire import Answer
 from protech.types import Decision, Kind, Reason
+from tests.make_video import make_video
 
 COMMAND = [sys.executable, "-P", "-m", "protech.serve.detector", "--workers", "1"]
 NOT_A_PICTURE = b"this is said to be a picture and is none"
@@ -45,10 +46,10 @@ def is_listening(path: Path) -> bool:
         return probe.connect_ex(os.fspath(path)) == 0
 
 
-def inspected(path: Path, content: bytes) -> Answer:
+def inspected(path: Path, content: bytes, *, claims: Kind | None = Kind.IMAGE) -> Answer:
     async def ask() -> Answer:
         async with DetectorClient(path) as client:
-            return await client.inspect(content, claims=Kind.IMAGE, deadline_s=30)
+            return await client.inspect(content, claims=claims, deadline_s=30)
 
     return asyncio.run(ask())
 
@@ -65,6 +66,16 @@ def state(path: Path) -> dict[str, Any]:
 def path(tmp_path: Path) -> Path:
     tmp_path.chmod(0o700)
     return tmp_path / "detector"
+
+
+@pytest.mark.parametrize("claims", [None, Kind.IMAGE, Kind.VIDEO])
+def test_the_guard_hides_every_video_whatever_it_is_used_as(
+    path: Path, claims: Kind | None
+) -> None:
+    film = make_video("h264.mp4", seeds=(1,), seconds=1)
+    with running(path, "--policy", "guard"):
+        answer = inspected(path, film, claims=claims)
+    assert (answer.decision, answer.reason) == (Decision.BLOCK, Reason.UNSCANNABLE)
 
 
 def test_it_serves_is_killed_and_serves_again(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from protech.errors import ListFormatError
 from protech.lists.entries import BadEntry, Entry
 from protech.lists.formats.lines import entries, first_line, lines
-from protech.lists.formats.tables import cells, named
+from protech.lists.formats.tables import cells, named, require_once
 from protech.lists.formats.values import BadValue, entry_of
 
 DELIMITER = ";"
@@ -59,7 +59,10 @@ def _columns(line: str) -> dict[str, int] | None:
         return None
     wanted = {**IDENTIFIERS, **FLAGS, **TEXTS}
     columns = {wanted[name]: at for at, name in enumerate(names) if name in wanted}
-    return columns if columns.keys() >= set(NEEDED) else None
+    if not columns.keys() >= set(NEEDED):
+        return None
+    require_once(name for name in names if name in wanted)
+    return columns
 
 
 def _entry(line: str, columns: dict[str, int]) -> Entry | None:

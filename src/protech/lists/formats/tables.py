@@ -1,7 +1,8 @@
 """Plain lists: a digest a line, and tables with a head (CSV)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -73,7 +74,7 @@ def read_csv(file: BinaryIO) -> Iterator[Entry | BadEntry]:
     line break is no part of a digest.
 
     Raises:
-        ListFormatError: No column is one of these.
+        ListFormatError: No column is one of these, or two are the same.
     """
     numbered = lines(file)
     head = next(((number, line) for number, line in numbered if line is None or line), (1, ""))
@@ -84,6 +85,7 @@ def read_csv(file: BinaryIO) -> Iterator[Entry | BadEntry]:
             " it is no list; write these names above the columns of digests."
         )
     delimiter, columns = found
+    require_once(filter(None, map(_kind, cells(head[1] or "", delimiter))))
     yield from entries(numbered, lambda line: _row(line, delimiter, columns))
 
 
@@ -155,10 +157,27 @@ def _known(line: str, delimiter: str) -> dict[str, int]:
         names = []
     columns: dict[str, int] = {}
     for at, name in enumerate(names):
-        known = _KNOWN.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+        known = _kind(name)
         if known is not None:
             columns.setdefault(known, at)
     return columns
+
+
+def _kind(name: str) -> str | None:
+    return _KNOWN.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+
+
+def require_once(names: Iterable[str]) -> None:
+    """See to it that no column is there twice: which of the two is meant, nobody can tell.
+
+    Raises:
+        ListFormatError: One is.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ListFormatError(
+            f"The table has more than one column {', '.join(sorted(twice))}; leave one of each."
+        )
 
 
 _KNOWN = {

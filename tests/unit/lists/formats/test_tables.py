@@ -154,6 +154,13 @@ def test_a_table_without_a_column_of_digests_is_no_list(head: str) -> None:
         table(head + "\n")
 
 
+@pytest.mark.parametrize("head", ["md5,MD5", "sha1;label;sha-1", "pdq,md5,PDQ Hash"])
+def test_a_column_that_is_there_twice_is_refused_by_its_name(head: str) -> None:
+    assert csv_matches(head.encode())
+    with pytest.raises(ListFormatError, match=r"more than one column (md5|sha1|pdq);"):
+        list(table(f"{head}\n{MD5},{MD5}\n".encode()))
+
+
 CELLS = st.lists(st.text(st.characters(exclude_characters="\r\n"), max_size=8), min_size=1)
 
 
