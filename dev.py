@@ -31,6 +31,9 @@ OLDEST = (3, 12)
 NEWEST = (3, 14)
 """The locks name wheels for these; .python-version names the one that CI runs."""
 
+PARTS = ("guard", "locate")
+"""The parts that have a lock of their own; `all` serves each of them."""
+
 PROBE = (
     "import sys, venv, ensurepip;"
     "print(*sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
@@ -131,7 +134,7 @@ class Environment:
     def wanted(self, lock: str) -> str:
         """Return the stamp of an environment made from a lock as it is now."""
         digest = hashlib.sha256(self.root.encode(errors="surrogateescape"))
-        names = ["pyproject.toml", "requirements/guard.txt", "requirements/all.txt"]
+        names = ["pyproject.toml", *("requirements/%s.txt" % one for one in ("all", *PARTS))]
         for pattern in ("setup.py", "native/*.[ch]"):  # what the kernel is compiled from
             names += sorted(
                 os.path.relpath(p, self.root) for p in glob(self.root + "/" + pattern)
@@ -142,7 +145,7 @@ class Environment:
         return "%s %s" % (lock, digest.hexdigest())
 
     def is_ready(self, lock: str) -> bool:
-        """Return whether the lock's packages stand; what `all` installed serves `guard` too."""
+        """Return whether the lock's packages stand; what `all` installed serves each."""
         if os.path.exists(self.installing) or not os.path.exists(self.program("protech")):
             return False
         try:
@@ -232,7 +235,8 @@ def ensure_models(environment: Environment) -> None:
 
 def run_product(arguments: List[str]) -> None:
     """Become `protech ARGUMENTS`; from here on stdout and the exit code are its own."""
-    become(ensure_environment("guard").program("protech"), arguments)
+    lock = arguments[0] if arguments and arguments[0] in PARTS else PARTS[0]
+    become(ensure_environment(lock).program("protech"), arguments)
 
 
 def run_checks(arguments: List[str]) -> None:

@@ -1,8 +1,9 @@
-"""Make requirements/{all,guard,peers}.txt; see `dev.py lock`.
+"""Make requirements/{all,guard,locate,peers}.txt; see `dev.py lock`.
 
 Pins that still fit stay as they are; `--upgrade` takes the newest of everything. The locks hold
-names, versions and digests, and no address to fetch from. `all` and `guard` are made from
-pyproject.toml; `guard` is what `dev.py run` installs: a subset of `all` with the same pins.
+names, versions and digests, and no address to fetch from. All but `peers` are made from
+pyproject.toml; `guard` and `locate` are what `dev.py run` installs: subsets of `all` with the
+same pins.
 `peers` is made from requirements/peers.in, for an environment of its own.
 """
 
@@ -10,11 +11,18 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {"all": ("guard", "build", "dev"), "guard": ("guard", "build")}
-"""Each lock and the extras it holds, the larger first."""
+LOCKS = {
+    "all": ("guard", "locate", "build", "dev"),
+    "guard": ("guard", "build"),
+    "locate": ("locate",),
+}
+"""Each lock and the extras it holds; the first holds all that is in the others."""
+
+SUBSETS = tuple(name for name in LOCKS if name != "all")
 
 OPTIONS = (
     "--universal",
@@ -28,6 +36,11 @@ OPTIONS = (
 )
 
 
+def path_of(name: str) -> Path:
+    """Return where a lock stands."""
+    return ROOT / "requirements" / f"{name}.txt"
+
+
 def pins(lock: str) -> dict[str, str]:
     """Return each line of a lock that pins a package, by the package's name and its markers."""
     lines = [line.rstrip(" \\") for line in lock.splitlines() if "==" in line[:100]]
@@ -35,16 +48,18 @@ def pins(lock: str) -> dict[str, str]:
     return {line.partition("==")[0] + line.partition(";")[2]: line for line in pinned}
 
 
-def faults(everything: str, guard: str, peers: str = "") -> list[str]:
+def faults(everything: str, subsets: Mapping[str, str], peers: str = "") -> list[str]:
     """Return what is wrong with the locks, one sentence each; empty when they are good."""
-    found = []
-    known = pins(everything)
-    found += [
-        f"guard.txt pins {line}, all.txt {known.get(name)}"
-        for name, line in pins(guard).items()
-        if known.get(name) != line
+    known = {line.partition(";")[0].strip() for line in pins(everything).values()}
+    found = [
+        f"{name}.txt pins {line}, all.txt does not"
+        for name, text in subsets.items()
+        for line in pins(text).values()
+        if line.partition(";")[0].strip() not in known
     ]
-    for name, text in (("all.txt", everything), ("guard.txt", guard), ("peers.txt", peers)):
+    named = [("all.txt", everything), ("peers.txt", peers)]
+    named += [(f"{name}.txt", text) for name, text in subsets.items()]
+    for name, text in named:
         if "://" in text or "--index" in text or "--find-links" in text:
             found.append(f"{name} names a place to fetch from")
         if text.count("--hash=") < len(pins(text)):
@@ -78,14 +93,13 @@ def main(arguments: list[str]) -> int:
     if uv is None:
         sys.stderr.write("the locks are made with uv: `pip install uv`, then run this again\n")
         return 2
-    everything, guard, peers = (
-        ROOT / f"requirements/{name}.txt" for name in ("all", "guard", "peers")
-    )
     compile_lock(uv, "all", arguments)
-    shutil.copy(everything, guard)
-    compile_lock(uv, "guard", [])
+    for name in SUBSETS:
+        shutil.copy(path_of("all"), path_of(name))
+        compile_lock(uv, name, [])
     compile_peers(uv, arguments)
-    found = faults(everything.read_text(), guard.read_text(), peers.read_text())
+    subsets = {name: path_of(name).read_text() for name in SUBSETS}
+    found = faults(path_of("all").read_text(), subsets, path_of("peers").read_text())
     sys.stderr.writelines(f"{fault}\n" for fault in found)
     return 1 if found else 0
 

@@ -10,7 +10,7 @@ import dev
 def make_environment(root: Path) -> dev.Environment:
     """Return an environment in a folder of its own, its locks written, nothing installed."""
     (root / "requirements").mkdir()
-    for name in ("pyproject.toml", "requirements/guard.txt", "requirements/all.txt"):
+    for name in ("pyproject.toml", *(f"requirements/{one}.txt" for one in ("all", *dev.PARTS))):
         (root / name).write_text(f"as {name} is now\n")
     return dev.Environment(str(root))
 
@@ -65,12 +65,13 @@ def test_an_environment_is_ready_once_its_stamp_is_written(tmp_path: Path) -> No
     assert environment.is_ready("guard")
 
 
-def test_guard_does_not_serve_all_but_all_serves_guard(tmp_path: Path) -> None:
+def test_a_part_does_not_serve_all_but_all_serves_each_part(tmp_path: Path) -> None:
     environment = make_environment(tmp_path)
-    pretend_installed(environment, "guard")
-    assert not environment.is_ready("all")
+    for part in dev.PARTS:
+        pretend_installed(environment, part)
+        assert not environment.is_ready("all")
     pretend_installed(environment, "all")
-    assert environment.is_ready("guard")
+    assert all(environment.is_ready(part) for part in dev.PARTS)
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "requirements/guard.txt"])

@@ -1,6 +1,5 @@
 """The list for locate: its keys hold together, and nothing else reads or exports it."""
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -16,19 +15,23 @@ from hypothesis import strategies as st
 
 from protech.errors import ListFormatError, TrustError
 from protech.lists.entries import BadEntry, Category, ListHeader, Use
-from protech.lists.fetch_keys import (
+from protech.lists.fetch_key import (
     BLOCK_BYTES,
-    LINE_BYTES,
-    MAGIC,
     PIECES,
+    TRACKERS,
     Ed2kFile,
     FetchKey,
-    KeyWriter,
     TorrentFile,
     TorrentTree,
+    tree_root,
+)
+from protech.lists.fetch_keys import (
+    LINE_BYTES,
+    MAGIC,
+    KeyWriter,
+    key_line,
     read_header,
     read_keys,
-    tree_root,
 )
 from protech.lists.formats import circl, hma, icse, ncmec, nsrl, own, tables
 
@@ -42,13 +45,34 @@ HEADER = ListHeader(
     issuer="An authority",
 )
 
+TORRENT = TorrentFile(
+    info_hash=bytes(20),
+    file_index=0,
+    first_byte=10,
+    size_bytes=10,
+    piece_bytes=15,
+    torrent_bytes=30,
+    pieces=(bytes(20),) * 2,
+)
+LAYER = (bytes(32),) * 3
+TREE = TorrentTree(
+    info_hash=bytes(32),
+    file_index=1,
+    first_piece=3,
+    torrent_pieces=6,
+    root=tree_root(LAYER, piece_bytes=BLOCK_BYTES),
+    size_bytes=3 * BLOCK_BYTES,
+    piece_bytes=BLOCK_BYTES,
+    layer=LAYER,
+)
+
 SHA1 = st.binary(min_size=20, max_size=20)
 SHA256 = st.binary(min_size=32, max_size=32)
 
 
 @st.composite
 def torrents(draw: st.DrawFn) -> TorrentFile:
-    piece = draw(st.integers(1, 1 << 20))
+    piece = draw(st.integers(1 << 10, 1 << 20))
     first = draw(st.integers(0, 1 << 30))
     size = draw(st.integers(1, 8 * piece))
     pieces = (first + size - 1) // piece - first // piece + 1
@@ -58,7 +82,10 @@ def torrents(draw: st.DrawFn) -> TorrentFile:
         first_byte=first,
         size_bytes=size,
         piece_bytes=piece,
+        torrent_bytes=max(first + size + draw(st.integers(0, piece)), 1),
         pieces=tuple(draw(st.lists(SHA1, min_size=pieces, max_size=pieces))),
+        weak=tuple(sorted(draw(st.sets(st.integers(0, pieces - 1), max_size=2)))),
+        trackers=draw(st.sampled_from([(), ("udp://198.18.0.1:6969",)])),
     )
 
 
@@ -67,12 +94,15 @@ def trees(draw: st.DrawFn) -> TorrentTree:
     piece = BLOCK_BYTES << draw(st.integers(0, 4))
     layer = tuple(draw(st.lists(SHA256, min_size=2, max_size=9)))
     if draw(st.booleans()):
-        return TorrentTree(root=layer[0], size_bytes=piece, piece_bytes=piece)
-    return TorrentTree(
+        return replace(TREE, root=layer[0], size_bytes=piece, piece_bytes=piece, layer=())
+    return replace(
+        TREE,
         root=tree_root(layer, piece_bytes=piece),
         size_bytes=len(layer) * piece - draw(st.integers(0, piece - 1)),
         piece_bytes=piece,
         layer=layer,
+        torrent_pieces=3 + len(layer),
+        weak=tuple(sorted(draw(st.sets(st.integers(0, len(layer) - 1), max_size=2)))),
     )
 
 
@@ -129,10 +159,10 @@ def test_a_list_of_another_use_or_category_holds_no_fetch_keys(wrong: ListHeader
         b"",
         b'{"protech_list":1}\n',
         b' {"protech_fetch_keys":1}\n',
+        b'{"protech_fetch_keys":3}\n',
         b'{"protech_fetch_keys":2}\n',
-        b'{"protech_fetch_keys":1}\n',
-        b'{"protech_fetch_keys":1\n',
-        b'{"protech_fetch_keys":1,"protech_list":7}\n',
+        b'{"protech_fetch_keys":2\n',
+        b'{"protech_fetch_keys":2,"protech_list":7}\n',
     ],
 )
 def test_another_header_is_refused(head: bytes) -> None:
@@ -143,23 +173,6 @@ def test_another_header_is_refused(head: bytes) -> None:
 def broken(key: FetchKey, **edits: object) -> bytes:
     head, line, *_ = written([key]).splitlines()
     return head + b"\n" + json.dumps({**json.loads(line), **edits}).encode() + b"\n"
-
-
-TORRENT = TorrentFile(
-    info_hash=bytes(20),
-    file_index=0,
-    first_byte=10,
-    size_bytes=10,
-    piece_bytes=15,
-    pieces=(bytes(20),) * 2,
-)
-LAYER = (bytes(32),) * 3
-TREE = TorrentTree(
-    root=tree_root(LAYER, piece_bytes=BLOCK_BYTES),
-    size_bytes=3 * BLOCK_BYTES,
-    piece_bytes=BLOCK_BYTES,
-    layer=LAYER,
-)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +191,14 @@ TREE = TorrentTree(
         (TREE, {"layer": ["00" * 32]}, "'layer' is not one hash for each piece"),
         (TREE, {"size_bytes": 5}, "'layer' is not one hash for each piece"),
         (TREE, {"piece_bytes": 3 * BLOCK_BYTES}, "'piece_bytes' is no power of two"),
+        (TORRENT, {"torrent_bytes": 19}, "'torrent_bytes' is no size of a torrent"),
+        (TORRENT, {"weak": [2]}, "'weak' names a piece that the file has not"),
+        (TORRENT, {"weak": [1, 0]}, "'weak' does not rise"),
+        (TORRENT, {"weak": 1}, "'weak' is no list"),
+        (TORRENT, {"trackers": ["magnet:?"]}, "'trackers' has what is no address"),
+        (TORRENT, {"trackers": [7] * (TRACKERS + 1)}, "'trackers' is no list of at most"),
+        (TREE, {"weak": [3]}, "'weak' names a piece that the file has not"),
+        (TREE, {"torrent_pieces": 5}, "'torrent_pieces' is fewer than"),
         (ED2K_KEY, {"md4": None}, "'md4' is not 32 hex digits"),
         (ED2K_KEY, {"aich": 7}, "'aich' is not 40 hex digits"),
     ],
@@ -208,18 +229,9 @@ def test_lines_that_are_no_object_or_too_long_are_named_and_the_rest_kept() -> N
     ]
 
 
-def test_a_layer_leads_to_the_root_of_all_blocks() -> None:
-    blocks = [hashlib.sha256(bytes([i])).digest() for i in range(11)] + [bytes(32)] * 5
-    level = blocks
-    levels = [level]
-    while len(level) > 1:
-        level = [
-            hashlib.sha256(level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)
-        ]
-        levels.append(level)
-    for height, layer in enumerate(levels[:3]):
-        held = layer[: -(-11 // (1 << height))]
-        assert tree_root(held, piece_bytes=BLOCK_BYTES << height) == levels[-1][0]
+def test_the_line_of_a_key_is_the_line_of_its_list() -> None:
+    for key in (TORRENT, TREE, ED2K_KEY):
+        assert written([key]).splitlines(keepends=True)[1] == key_line(key)
 
 
 def test_the_repr_of_a_key_shows_no_key() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protech.errors import TrustError
 from protech.lists.entries import LABEL_CHARACTERS, OWN_USES, Category, Entry, ListHeader, Use
-from protech.lists.fetch_keys import Ed2kFile
+from protech.lists.fetch_key import Ed2kFile
 from protech.lists.formats import hma
 from protech.lists.formats.tables import read_csv
 from protech.lists.formats.writers import Export, check_exportable, write

@@ -7,7 +7,8 @@ import pytest
 
 from protech.errors import ListFormatError, SourceError, TrustError
 from protech.lists.entries import Category, Use
-from protech.lists.fetch_keys import Ed2kFile, KeyWriter
+from protech.lists.fetch_key import Ed2kFile
+from protech.lists.fetch_keys import KeyWriter
 from protech.lists.publish.plain import drafted, keep, plain_name
 from protech.lists.trust import TargetKind
 from tests.authority import HEADER, write_list
