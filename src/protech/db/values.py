@@ -1,0 +1,4 @@
+"""What a database gives and takes."""
+
+Value = str | int | float | bytes | None
+Row = tuple[Value, ...]
