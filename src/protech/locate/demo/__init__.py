@@ -1,0 +1,1 @@
+"""``protech locate run --lab``: the whole way, against a small hostile swarm of its own."""
