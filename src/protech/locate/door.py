@@ -3,7 +3,8 @@
 ``permit`` is called before each connection, each write and each datagram, and raises where the
 authority does not cover it: nothing is sent then. What arrives is received straight into memory
 that the caller gives, so that content of a listed file exists only where it may.
-No deadline is kept here: callers wrap what they await in ``asyncio.timeout``.
+A deadline (``until``, in the loop's time) loses nothing that arrived: whoever reads on later
+reads all of it.
 """
 
 import asyncio
@@ -11,52 +12,20 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
-from protech.errors import ConfigError
 from protech.locate.adapter import Address, Endpoint
+from protech.locate.loss import Loss, Lost, lost_by
+
+__all__ = ["Datagrams", "Door", "Loss", "Lost", "Permit", "Stream"]
 
 Permit = Callable[[Endpoint], None]
 """Raises ``AuthorityError`` where no packet may go to an endpoint."""
 
 IP_BIND_ADDRESS_NO_PORT: Final = 24
 """ip(7): the port is chosen on connecting, so that many connections share a source address."""
-
-OURS = {
-    errno.EADDRNOTAVAIL: "no such source address, or no free port of it",
-    errno.EMFILE: "too many open files of this process",
-    errno.ENFILE: "too many open files of the system",
-    errno.ENOBUFS: "no memory for sockets",
-}
-
-
-class Loss(StrEnum):
-    """How the other end is no longer there, or never was."""
-
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    TIMED_OUT = "timed_out"
-    RESET = "reset"
-    CLOSED = "closed"
-
-
-class Lost(Exception):
-    """The other end is not there, or no longer."""
-
-    def __init__(self, loss: Loss) -> None:
-        super().__init__(loss.value)
-        self.loss = loss
-
-
-_LOSSES = {
-    errno.ECONNREFUSED: Loss.REFUSED,
-    errno.ECONNRESET: Loss.RESET,
-    errno.EPIPE: Loss.RESET,
-    errno.ETIMEDOUT: Loss.TIMED_OUT,
-}
 
 
 class _Socket:
@@ -80,13 +49,14 @@ class _Socket:
         host, port, *_ = self._own or self._socket.getsockname()
         return Endpoint(address=_address(host), port=port)
 
-    async def receive_into(self, memory: memoryview) -> int:
+    async def receive_into(self, memory: memoryview, *, until: float | None = None) -> int:
         """Fill the beginning of ``memory`` with what comes next, and return how much.
 
         One reader at a time. Of a datagram, what does not fit is lost.
 
         Raises:
             Lost: There is nobody any more; where a peer of a stream ended it, 0 is returned.
+            TimeoutError: Nothing came.
         """
         if self._socket.fileno() < 0:
             raise Lost(Loss.CLOSED)
@@ -96,8 +66,7 @@ class _Socket:
             self._is_read = True
             self._loop.add_reader(self._socket, self._readable)
         try:
-            count: int = await waiter
-            return count
+            return await _in_time(waiter, until)
         finally:
             self._given = self._waiter = None
 
@@ -123,7 +92,7 @@ class _Socket:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as fault:
-            waiter.set_exception(_lost(fault))
+            waiter.set_exception(lost_by(fault))
         else:
             self._given = None
             waiter.set_result(count)
@@ -151,7 +120,7 @@ class Stream(_Socket):
             if count < len(data):
                 await self._loop.sock_sendall(self._socket, data[count:])
         except OSError as fault:
-            raise _lost(fault) from None
+            raise lost_by(fault) from None
 
 
 class Datagrams(_Socket):
@@ -173,7 +142,7 @@ class Datagrams(_Socket):
         except (BlockingIOError, InterruptedError):
             return
         except OSError as fault:
-            raise _lost(fault) from None
+            raise lost_by(fault) from None
 
 
 class Door:
@@ -203,22 +172,22 @@ class Door:
         """
         self._permit(peer)
 
-    async def connect(self, peer: Endpoint) -> Stream:
+    async def connect(self, peer: Endpoint, *, until: float | None = None) -> Stream:
         """Return a TCP connection to ``peer``.
 
         Raises:
             AuthorityError: Nothing may be sent to it.
             ConfigError: This machine has no sockets, ports or source address for it.
             Lost: Nobody is there.
+            TimeoutError: Nobody answered.
         """
         self.ask(peer)
         opened = self._open(socket.SOCK_STREAM, peer)
         self.connects += 1
-        try:
-            with _closed_unless_done(opened):
-                await _connected(opened, (str(peer.address), peer.port))
-        except OSError as fault:
-            raise _lost(fault) from None
+        with _closed_unless_done(opened):
+            number = await _connected(opened, (str(peer.address), peer.port), until)
+            if number:
+                raise lost_by(OSError(number, ""))
         return Stream(self, opened, peer)
 
     def datagrams(self, peer: Endpoint) -> Datagrams:
@@ -235,7 +204,7 @@ class Door:
             with _closed_unless_done(opened):
                 opened.connect((str(peer.address), peer.port))
         except OSError as fault:
-            raise _lost(fault) from None
+            raise lost_by(fault) from None
         return Datagrams(self, opened, peer)
 
     def _open(self, kind: socket.SocketKind, peer: Endpoint) -> socket.socket:
@@ -250,7 +219,7 @@ class Door:
                     opened.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
                     opened.bind((str(source), 0))
         except OSError as fault:
-            raise _lost(fault) from None
+            raise lost_by(fault) from None
         return opened
 
 
@@ -263,36 +232,50 @@ def _closed_unless_done(opened: socket.socket) -> Iterator[None]:
         raise
 
 
-async def _connected(opened: socket.socket, name: tuple[str, int]) -> None:
-    """Wait until a socket is connected.
+async def _connected(opened: socket.socket, name: tuple[str, int], until: float | None) -> int:
+    """Wait until a socket is connected, and return the number of the fault; 0 is none.
 
     Raises:
-        OSError: It is not.
+        TimeoutError: It is not yet.
     """
     number = opened.connect_ex(name)
     if number == errno.EINPROGRESS:
         loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        loop.add_writer(opened, lambda: waiter.done() or waiter.set_result(None))
+        waiter: asyncio.Future[int] = loop.create_future()
+        loop.add_writer(opened, _settle, waiter)
         try:
-            await waiter
+            await _in_time(waiter, until)
         finally:
             loop.remove_writer(opened)
         number = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, "")
-
-
-def _lost(fault: OSError) -> Lost | ConfigError:
-    """Return what a fault of the system's means: nobody there, or this machine's own lack."""
-    if fault.errno in OURS:
-        return ConfigError(
-            f"No peer can be reached from this machine: {OURS[fault.errno]}. Check the source"
-            " address and the limits of open files, or ask fewer peers at a time."
-        )
-    return Lost(_LOSSES.get(fault.errno or 0, Loss.UNREACHABLE))
+    return number
 
 
 @lru_cache(maxsize=256)
 def _address(host: str) -> Address:
     return ip_address(host)
+
+
+async def _in_time(waiter: "asyncio.Future[int]", until: float | None) -> int:
+    """Return what a future comes to.
+
+    Raises:
+        TimeoutError: It came to nothing until then.
+    """
+    if until is None:
+        return await waiter
+    timer = waiter.get_loop().call_at(until, _expire, waiter)
+    try:
+        return await waiter
+    finally:
+        timer.cancel()
+
+
+def _settle(waiter: "asyncio.Future[int]") -> None:
+    if not waiter.done():
+        waiter.set_result(0)
+
+
+def _expire(waiter: "asyncio.Future[int]") -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())

@@ -1,7 +1,6 @@
 """The door asks before every packet, and tells a peer that is not there from our own lack."""
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from protech.errors import AuthorityError, ConfigError
-from protech.locate import door as door_module
 from protech.locate.adapter import Endpoint
-from protech.locate.door import Door, Loss, Lost
+from protech.locate.door import Door
+from protech.locate.loss import Loss, Lost
 
 HERE = "127.0.0.1"
 
@@ -289,9 +288,9 @@ def test_a_connection_that_is_given_up_leaves_no_socket_open() -> None:
             streams = []
             before = open_files()
             with suppress(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    while True:
-                        streams.append(await door.connect(peer_of(full)))
+                until = asyncio.get_running_loop().time() + 0.05
+                while True:
+                    streams.append(await door.connect(peer_of(full), until=until))
             assert open_files() == before + len(streams)
             for stream in streams:
                 stream.close()
@@ -311,7 +310,19 @@ def test_a_reader_is_told_when_its_stream_is_closed(listener: socket.socket) -> 
     run(work)
 
 
-def test_too_many_open_files_are_the_operators_to_repair() -> None:
-    fault = door_module._lost(OSError(errno.EMFILE, ""))
-    assert isinstance(fault, ConfigError)
-    assert isinstance(door_module._lost(OSError(errno.EHOSTUNREACH, "")), Lost)
+def test_what_comes_after_a_deadline_is_read_by_the_next_reader(
+    listener: socket.socket,
+) -> None:
+    async def work() -> bytes:
+        memory = memoryview(bytearray(100))
+        stream = await Door(allow).connect(peer_of(listener))
+        other = await accepted(listener)
+        with pytest.raises(TimeoutError):
+            await stream.receive_into(memory, until=0)
+        other.sendall(b"late")
+        count = await stream.receive_into(memory, until=asyncio.get_running_loop().time() + 9)
+        stream.close()
+        other.close()
+        return bytes(memory[:count])
+
+    assert run(work) == b"late"
