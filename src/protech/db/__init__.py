@@ -5,6 +5,6 @@
 
 from protech.db.foreign import ForeignDatabase
 from protech.db.sqlite import Database
-from protech.db.values import Row, Value
+from protech.db.values import Row, Store, Value
 
-__all__ = ["Database", "ForeignDatabase", "Row", "Value"]
+__all__ = ["Database", "ForeignDatabase", "Row", "Store", "Value"]

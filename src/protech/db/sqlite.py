@@ -19,8 +19,8 @@ BUSY_S = 5.0
 class Database:
     """One SQLite file in WAL mode; safe between threads and between processes.
 
-    A change is on the disk when its call returns (``synchronous=FULL``) and deleted rows are
-    overwritten (``secure_delete``).
+    A change survives a kill when its call returns, and a power failure as well unless the
+    caller gave that up; deleted rows are overwritten (``secure_delete``).
     """
 
     def __init__(self, connection: sqlite3.Connection, *, path: Path) -> None:
@@ -30,13 +30,22 @@ class Database:
         self._lock = Lock()
 
     @classmethod
-    def open(cls, path: Path, *, schema: Sequence[str], version: int) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        schema: Sequence[str],
+        version: int,
+        survives_power_failure: bool = True,
+    ) -> Self:
         """Open or make the database at ``path``, readable by this user alone.
 
         Args:
             path: The file; missing directories are made, mode 0700.
             schema: Statements that make the tables of a new file.
             version: The version of ``schema``; a file of another one is refused.
+            survives_power_failure: Whether each change waits for the disk; without, the last
+                ones before a power failure may be lost, whole ones and in order.
 
         Raises:
             ConfigError: The file is no such database, or cannot be opened.
@@ -51,7 +60,7 @@ class Database:
             raise _unusable(path, refused) from refused
         database = cls(connection, path=path)
         try:
-            database._prepare(schema, version)
+            database._prepare(schema, version, "FULL" if survives_power_failure else "NORMAL")
         except BaseException:
             connection.close()
             raise
@@ -66,6 +75,11 @@ class Database:
         """Carry ``statement`` out for each of ``rows``, all of them or none."""
         with self._guarded(), self._transaction():
             self._connection.executemany(statement, rows)
+
+    def change(self, statement: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Carry one ``statement`` out, whole or not at all, and return what it gives."""
+        with self._guarded(), self._transaction():
+            return self._connection.execute(statement, values).fetchall()
 
     def close(self) -> None:
         """Close the file."""
@@ -85,10 +99,10 @@ class Database:
         """Close the file."""
         self.close()
 
-    def _prepare(self, schema: Sequence[str], version: int) -> None:
+    def _prepare(self, schema: Sequence[str], version: int, synchronous: str) -> None:
         with self._guarded():
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._connection.execute("PRAGMA secure_delete = ON")
             with self._transaction():
                 [(found,)] = self._connection.execute("PRAGMA user_version").fetchall()

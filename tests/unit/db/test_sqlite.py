@@ -57,6 +57,17 @@ def test_a_write_is_whole_or_not_at_all(path: Path) -> None:
         assert database.read(ALL) == [(1,)]
 
 
+def test_a_change_gives_what_it_changed_and_is_kept(path: Path) -> None:
+    with Database.open(path, schema=SCHEMA, version=1, survives_power_failure=False) as one:
+        one.write(ADD, [(1,), (2,)])
+        add = "UPDATE numbers SET number = number + 10 WHERE number > ? RETURNING number"
+        assert one.change(add, (1,)) == [(12,)]
+        with pytest.raises(ConfigError):
+            one.change("UPDATE numbers SET number = 1")
+    with Database.open(path, schema=SCHEMA, version=1) as again:
+        assert again.read(ALL) == [(1,), (12,)]
+
+
 def test_another_version_is_refused(path: Path) -> None:
     Database.open(path, schema=SCHEMA, version=2).close()
     with pytest.raises(ConfigError, match="another version"):
