@@ -142,6 +142,10 @@ class Schedule:
         """Return when a target is due next, of whichever vantage; None: there is none."""
         return self._leases.first_due_at()
 
+    def close(self) -> None:
+        """Close the table."""
+        self._leases.close()
+
     def _settle(self, held: Held, pace: Pace, due_at: datetime) -> bool:
         state = self._vault.seal(_written(pace), held.name)
         return self._leases.settle(held, due_at=due_at, state=state)
