@@ -1,7 +1,8 @@
 """Ed25519 (RFC 8032): keys that are kept in files, signatures, and whether one holds.
 
-The only module that reaches cryptography for them. A private key leaves a ``Key`` only into a
-file of this user alone; it is in no ``repr``, no message and no log.
+The only module that reaches cryptography for them, and for whether a token's signature holds
+(ECDSA on P-256, FIPS 186-5). A private key leaves a ``Key`` only into a file of this user
+alone; it is in no ``repr``, no message and no log.
 """
 
 import base64
@@ -11,10 +12,17 @@ import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -28,6 +36,9 @@ from protech.errors import ConfigError, TrustError
 
 PUBLIC_BYTES = 32
 SIGNATURE_BYTES = 64
+
+P256_PUBLIC_BYTES = 65
+"""A point on P-256 as it is: 4, then both coordinates (SEC 1, 2.3.3)."""
 
 FILE_BYTES = 16 * 1024
 """A private key in PEM takes less than one KiB."""
@@ -118,6 +129,25 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def verify_p256(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Return whether a token's key signed ``message`` (ECDSA on P-256 with SHA-256).
+
+    Args:
+        public: The point, uncompressed (65 bytes).
+        message: As it is; its digest is taken here.
+        signature: Both numbers of 32 bytes, one after the other, as PKCS#11 gives them.
+    """
+    if len(public) != P256_PUBLIC_BYTES or len(signature) != SIGNATURE_BYTES:
+        return False
+    numbers = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    try:
+        key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public)
+        key.verify(encode_dss_signature(*numbers), message, ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         return False
     return True

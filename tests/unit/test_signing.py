@@ -5,13 +5,21 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.errors import ConfigError, TrustError
-from protech.signing import FILE_BYTES, Key, parse_public, public_text, verify
+from protech.signing import FILE_BYTES, Key, parse_public, public_text, verify, verify_p256
 
 KEY = Key.of_seed(bytes(range(32)))
 
@@ -165,3 +173,16 @@ def test_what_is_no_public_key_is_refused(text: str) -> None:
 def test_a_key_shows_nothing_of_itself() -> None:
     assert repr(KEY) == "Key()"
     assert not hasattr(KEY, "__dict__")
+
+
+def test_what_a_token_signed_holds_and_nothing_else() -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    r, s = decode_dss_signature(private.sign(b"message", ec.ECDSA(SHA256())))
+    signature = r.to_bytes(32) + s.to_bytes(32)
+    assert verify_p256(public, b"message", signature)
+    assert not verify_p256(public, b"massage", signature)
+    assert not verify_p256(public, b"message", bytes(64))
+    assert not verify_p256(public, b"message", signature[:-1])
+    assert not verify_p256(public[:-1], b"message", signature)
+    assert not verify_p256(b"\x04" + bytes(64), b"message", signature)

@@ -21,20 +21,23 @@ LARGEST = (1 << 32) - 1
 class Fields:
     """The fields of one object; ``what`` begins the message about one that does not hold."""
 
-    def __init__(self, value: object, what: str) -> None:
+    def __init__(
+        self, value: object, what: str, *, remedy: str = "its authority must publish it again"
+    ) -> None:
         """Take a value out of JSON; it is not changed.
 
         Raises:
             TrustError: It is no object.
         """
         self._what = what
+        self._remedy = remedy
         self._fields = dict(value) if isinstance(value, Mapping) else {}
         if not self._fields:
             raise self.wrong("says nothing that Protech knows")
 
     def wrong(self, why: str) -> TrustError:
         """Return the error to raise: it quotes nothing of what stands there."""
-        return TrustError(f"{self._what} {why}; its authority must publish it again.")
+        return TrustError(f"{self._what} {why}; {self._remedy}.")
 
     def version(self, expected: int) -> None:
         """Check the version of the format."""
@@ -128,4 +131,4 @@ class Fields:
         value = self.take(key)
         if not isinstance(value, list):
             raise self.wrong(f"has no list as '{key}'")
-        return [Fields(one, what) for one in value]
+        return [Fields(one, what, remedy=self._remedy) for one in value]
