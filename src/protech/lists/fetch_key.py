@@ -20,6 +20,9 @@ FILES = 1 << 24
 SIZE_BYTES = 1 << 48
 TORRENT_PIECES = 1 << 24
 TRACKERS = 64
+ED2K_BLOCK_BYTES = 180 * 1024
+"""What a leaf of the AICH tree is a digest of (eMule)."""
+SERVER = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\]):[1-9]\d{0,4}")
 TRACKER = re.compile(r"(udp|https?)://[!-~]{1,1000}")
 
 SHA1_BYTES = WIDTHS["sha1"]
@@ -79,11 +82,17 @@ class TorrentTree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ed2kFile:
-    """One file of the eDonkey network: its MD4 of MD4s, and its AICH root."""
+    """One file of the eDonkey network: its MD4 of MD4s, and its AICH root.
+
+    ``weak`` are the places of blocks of 180 KiB that prove nothing, counted in the file;
+    ``servers`` the only ones that are asked, as ``192.0.2.1:4661``.
+    """
 
     md4: bytes = field(repr=False)
     aich: bytes = field(repr=False)
     size_bytes: int
+    weak: tuple[int, ...] = ()
+    servers: tuple[str, ...] = field(default=(), repr=False)
 
 
 FetchKey = TorrentFile | TorrentTree | Ed2kFile
@@ -108,11 +117,7 @@ def parse_key(fields: dict[str, object]) -> FetchKey:
         case "torrent_v2":
             return _tree(fields)
         case "ed2k":
-            return Ed2kFile(
-                md4=_hex(fields, "md4", 16),
-                aich=_hex(fields, "aich", 20),
-                size_bytes=_number(fields, "size_bytes", SIZE_BYTES),
-            )
+            return _ed2k(fields)
         case _:
             raise NoFetchKey(f"'kind' is none of {', '.join(KINDS)}")
 
@@ -127,7 +132,7 @@ def _torrent(fields: dict[str, object]) -> TorrentFile:
         torrent_bytes=_number(fields, "torrent_bytes", SIZE_BYTES, least=1),
         pieces=_hashes(fields, "pieces", 20),
         weak=_weak(fields),
-        trackers=_trackers(fields),
+        trackers=_addresses(fields, "trackers", TRACKER),
     )
     end = key.first_byte + key.size_bytes
     if len(key.pieces) != (end - 1) // key.piece_bytes - key.first_piece + 1:
@@ -149,7 +154,7 @@ def _tree(fields: dict[str, object]) -> TorrentTree:
         piece_bytes=_number(fields, "piece_bytes", PIECE_BYTES, least=BLOCK_BYTES),
         layer=_hashes(fields, "layer", 32),
         weak=_weak(fields),
-        trackers=_trackers(fields),
+        trackers=_addresses(fields, "trackers", TRACKER),
     )
     if key.piece_bytes.bit_count() != 1:
         raise NoFetchKey("'piece_bytes' is no power of two")
@@ -161,6 +166,18 @@ def _tree(fields: dict[str, object]) -> TorrentTree:
     if key.first_piece + pieces > key.torrent_pieces:
         raise NoFetchKey("'torrent_pieces' is fewer than the file's pieces and those before")
     _require_places(key.weak, pieces)
+    return key
+
+
+def _ed2k(fields: dict[str, object]) -> Ed2kFile:
+    key = Ed2kFile(
+        md4=_hex(fields, "md4", 16),
+        aich=_hex(fields, "aich", 20),
+        size_bytes=_number(fields, "size_bytes", SIZE_BYTES, least=1),
+        weak=_weak(fields),
+        servers=_addresses(fields, "servers", SERVER),
+    )
+    _require_places(key.weak, -(-key.size_bytes // ED2K_BLOCK_BYTES))
     return key
 
 
@@ -194,12 +211,12 @@ def _require_places(weak: Sequence[int], pieces: int) -> None:
         raise NoFetchKey("'weak' names a piece that the file has not")
 
 
-def _trackers(fields: dict[str, object]) -> tuple[str, ...]:
-    value = fields.pop("trackers", [])
+def _addresses(fields: dict[str, object], key: str, form: re.Pattern[str]) -> tuple[str, ...]:
+    value = fields.pop(key, [])
     if not isinstance(value, list) or len(value) > TRACKERS:
-        raise NoFetchKey(f"'trackers' is no list of at most {TRACKERS} addresses")
-    if not all(isinstance(one, str) and TRACKER.fullmatch(one) for one in value):
-        raise NoFetchKey("'trackers' has what is no address of a tracker")
+        raise NoFetchKey(f"'{key}' is no list of at most {TRACKERS} addresses")
+    if not all(isinstance(one, str) and form.fullmatch(one) for one in value):
+        raise NoFetchKey(f"'{key}' has what is no address of one")
     return tuple(value)
 
 

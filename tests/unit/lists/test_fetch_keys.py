@@ -110,7 +110,8 @@ ED2K = st.builds(
     Ed2kFile,
     md4=st.binary(min_size=16, max_size=16),
     aich=SHA1,
-    size_bytes=st.integers(0, 1 << 40),
+    size_bytes=st.integers(1, 1 << 40),
+    servers=st.sampled_from([(), ("198.18.0.1:4661",)]),
 )
 KEYS: st.SearchStrategy[FetchKey] = torrents() | trees() | ED2K
 ED2K_KEY = Ed2kFile(md4=bytes(16), aich=bytes(20), size_bytes=1)
@@ -199,6 +200,8 @@ def broken(key: FetchKey, **edits: object) -> bytes:
         (TORRENT, {"trackers": [7] * (TRACKERS + 1)}, "'trackers' is no list of at most"),
         (TREE, {"weak": [3]}, "'weak' names a piece that the file has not"),
         (TREE, {"torrent_pieces": 5}, "'torrent_pieces' is fewer than"),
+        (ED2K_KEY, {"servers": ["ed2k://|server"]}, "'servers' has what is no address"),
+        (ED2K_KEY, {"weak": [1]}, "'weak' names a piece that the file has not"),
         (ED2K_KEY, {"md4": None}, "'md4' is not 32 hex digits"),
         (ED2K_KEY, {"aich": 7}, "'aich' is not 40 hex digits"),
     ],
