@@ -1,0 +1,224 @@
+"""The gate in use: asked with the clock's time before each packet, and renewed day by day.
+
+with open_locate_list(...) as (facts, file):
+    clearance = open_clearance(anchors, papers, facts, logged_at=log.last_checkpoint_at)
+    door = Door(clearance.permit, source)
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from protech.errors import AuthorityError
+from protech.locate.adapter import Endpoint, Grant, Target
+from protech.locate.authority import Gate, check_request, open_gate
+from protech.locate.clock import Clock
+from protech.locate.documents import read_timestamp
+from protech.locate.papers import (
+    Anchors,
+    Authorisation,
+    ClockReading,
+    ListFacts,
+    Paper,
+    ProofRequest,
+    Timestamp,
+)
+from protech.locate.rules import Situation
+
+
+class Ledger(Protocol):
+    """How many pieces were asked for under each request, by all who share a case."""
+
+    def take(self, request_sha256: bytes, *, limit: int) -> bool:
+        """Count one more piece, and return whether that is within the limit."""
+        ...
+
+    def give_back(self, request_sha256: bytes) -> None:
+        """Count one piece less: none came."""
+        ...
+
+
+class Tally:
+    """A ledger of one process; it begins with what the case's log shows."""
+
+    def __init__(self, spent: dict[bytes, int] | None = None) -> None:
+        """Take what was spent before, by the SHA-256 of each request."""
+        self._spent = dict(spent or {})
+
+    def take(self, request_sha256: bytes, *, limit: int) -> bool:
+        """Count one more piece, and return whether that is within the limit."""
+        spent = self._spent.get(request_sha256, 0)
+        if spent >= limit:
+            return False
+        self._spent[request_sha256] = spent + 1
+        return True
+
+    def give_back(self, request_sha256: bytes) -> None:
+        """Count one piece less: none came."""
+        self._spent[request_sha256] = max(0, self._spent.get(request_sha256, 0) - 1)
+
+
+class Clearance:
+    """What a run is allowed, now; ``open_clearance`` makes it, once every rule is kept."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        anchors: Anchors,
+        clock: Clock,
+        requests: Iterable[Paper[ProofRequest]] = (),
+        ledger: Ledger | None = None,
+    ) -> None:
+        """Take an open gate and what keeps it so."""
+        self.anchors = anchors
+        self._gate = gate
+        self._clock = clock
+        self._ledger = Tally() if ledger is None else ledger
+        self._requests: dict[bytes, Paper[ProofRequest]] = {}
+        self._stopped: str | None = None
+        for request in requests:
+            self.add(request)
+
+    @property
+    def gate(self) -> Gate:
+        """The gate as it is now: which papers, which list, from when until when."""
+        return self._gate
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether it reaches a lab's addresses alone; records say so."""
+        return self._gate.is_lab
+
+    @property
+    def requests(self) -> tuple[Paper[ProofRequest], ...]:
+        """The proof requests that it looks at."""
+        return tuple(self._requests.values())
+
+    def permit(self, endpoint: Endpoint) -> None:
+        """Return where a packet may be sent to an endpoint now; for each packet.
+
+        Raises:
+            AuthorityError: It may not.
+        """
+        if self._stopped is not None:
+            raise AuthorityError(self._stopped)
+        self._gate.permit(endpoint, self._clock.tick())
+
+    def cover(self, target: Target) -> None:
+        """Return where a target may be looked for at all.
+
+        Raises:
+            AuthorityError: It is not of the list that was opened, or not of a network covered.
+        """
+        self._gate.cover(target)
+
+    def may_prove(self, target: Target) -> Grant:
+        """Return leave to ask for one piece of a target; it counts as spent from now on.
+
+        Raises:
+            AuthorityError: No request that two operators signed covers it.
+        """
+        if self._stopped is not None:
+            raise AuthorityError(self._stopped)
+        now_ns = self._clock.tick()
+        refused: AuthorityError | None = None
+        for sha256, request in self._requests.items():
+            try:
+                grant = self._gate.grant(target, request, now_ns=now_ns)
+            except AuthorityError as why:
+                refused = why
+                continue
+            if self._ledger.take(sha256, limit=request.terms.pieces):
+                return grant
+            refused = AuthorityError(
+                f"All {request.terms.pieces} pieces of the proof request {request.terms.id} are"
+                " spent; have another one signed."
+            )
+        raise refused or AuthorityError(
+            "No proof request is signed, so no piece may be asked for; two operators sign one"
+            " with `protech locate approve`."
+        )
+
+    def give_back(self, grant: Grant) -> None:
+        """Take back leave under which no piece came."""
+        self._ledger.give_back(grant.request_sha256)
+
+    def add(self, request: Paper[ProofRequest]) -> None:
+        """Look at one more proof request from now on.
+
+        Raises:
+            AuthorityError: The authorisation does not carry it.
+        """
+        check_request(self._gate.authorisation, request, is_lab=self.is_lab)
+        self._requests[request.sha256] = request
+
+    def renew(self, timestamp: bytes) -> bool:
+        """Go on under a newer timestamp; return whether it is newer than the one in use.
+
+        Raises:
+            TrustError: It is none, or a signature does not hold; the one before goes on.
+            AuthorityError: It ends the run: the authorisation was revoked.
+        """
+        newer = read_timestamp(timestamp, self.anchors)
+        if newer.terms.at <= self._gate.timestamp.terms.at:
+            return False
+        try:
+            self._gate = open_gate(
+                Situation(
+                    anchors=self.anchors,
+                    authorisation=self._gate.authorisation,
+                    timestamp=newer,
+                    facts=self._gate.facts,
+                    reading=self._clock.reading(),
+                )
+            )
+        except AuthorityError as ended:
+            self._stopped = str(ended)
+            raise
+        return True
+
+    def reading(self) -> ClockReading:
+        """Return the time and what the kernel says of it, for records."""
+        return self._clock.reading()
+
+
+def open_clearance(
+    anchors: Anchors,
+    authorisation: Paper[Authorisation],
+    timestamp: Paper[Timestamp],
+    facts: ListFacts,
+    *,
+    requests: Iterable[Paper[ProofRequest]] = (),
+    logged_at: datetime | None,
+    ledger: Ledger | None = None,
+    clock: Clock | None = None,
+) -> Clearance:
+    """Return what a run is allowed.
+
+    Args:
+        anchors: Whom this machine trusts.
+        authorisation: What is authorised.
+        timestamp: That it was in force a day ago at most.
+        facts: What ``open_locate_list`` gives.
+        requests: What operators have signed.
+        logged_at: When the case's log was last signed; None for a new case.
+        ledger: Who counts pieces; None: this process alone, from nothing.
+        clock: None takes the machine's.
+
+    Raises:
+        AuthorityError: A rule is not kept.
+        ConfigError: The kernel says nothing of its clock.
+    """
+    clock = clock or Clock(must_be_synchronised=not anchors.is_lab)
+    gate = open_gate(
+        Situation(
+            anchors=anchors,
+            authorisation=authorisation,
+            timestamp=timestamp,
+            facts=facts,
+            reading=clock.reading(),
+            logged_at=logged_at,
+        )
+    )
+    return Clearance(gate, anchors=anchors, clock=clock, requests=requests, ledger=ledger)
