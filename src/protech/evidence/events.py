@@ -1,4 +1,4 @@
-"""What a transcript of a conversation is made of; ``evidence.transcript`` reads and writes it."""
+"""What the transcript of a conversation is made of; ``evidence.transcript`` reads it."""
 
 from dataclasses import dataclass, field
 
