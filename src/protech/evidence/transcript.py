@@ -95,7 +95,7 @@ class Recorder:
         """Take down that the message begun ends with ``length_bytes`` that are not kept."""
         self._add("<", {"elided": kind, "length": length_bytes, "sha256": sha256.hex()})
 
-    def measured(self, fields: Mapping[str, int | bytes]) -> None:
+    def measured(self, fields: Mapping[str, int | str | bytes]) -> None:
         """Take down what was measured of a piece: the fields of ``Measured``, as in JSON.
 
         Args:

@@ -60,7 +60,8 @@ def whole() -> Recorder:
 
 
 def fields() -> dict[str, Any]:
-    return json.loads(whole().finish())
+    found: dict[str, Any] = json.loads(whole().finish())
+    return found
 
 
 def test_what_was_taken_down_is_read_back() -> None:
