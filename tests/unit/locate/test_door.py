@@ -326,3 +326,24 @@ def test_what_comes_after_a_deadline_is_read_by_the_next_reader(
         return bytes(memory[:count])
 
     assert run(work) == b"late"
+
+
+def test_a_connection_that_was_dialled_is_given_up_or_handed_over_once(
+    listener: socket.socket,
+) -> None:
+    async def work() -> None:
+        door = Door(allow)
+        before = open_files()
+        with door.dial(peer_of(listener)):
+            assert open_files() == before + 1
+        assert open_files() == before
+        with door.dial(peer_of(listener)) as dialled:
+            stream = await dialled.stream()
+            with pytest.raises(Lost):
+                await dialled.stream()
+        stream.shelter(memoryview(b""))
+        await stream.send(b"it stands")
+        stream.close()
+        assert door.connects == 2
+
+    run(work)
