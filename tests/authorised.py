@@ -254,3 +254,15 @@ def offer(
     repository.offer(target, content, repository.recipients)
     repository.log_version(target)
     return target
+
+
+def file_papers(
+    folder: Path, of: Paper[Authorisation], *, at: datetime = NOW, requests: bool = True
+) -> None:
+    """Put an authorisation, its timestamp and a proof request into a folder."""
+    (folder / "requests").mkdir(parents=True, exist_ok=True)
+    document = Document(text=of.text, signatures=of.signatures)
+    (folder / "authorisation.json").write_bytes(document.content)
+    (folder / "timestamp.json").write_bytes(timestamp_document(of, at=at).content)
+    if requests:
+        (folder / "requests" / "R-1.json").write_bytes(request_document(of).content)

@@ -1,0 +1,75 @@
+"""The papers of a case in a folder: authorisation, timestamp, and the proof requests.
+
+``authorisation.json``, ``timestamp.json`` and ``requests/*.json``. Anybody may put them there:
+they count by their signatures alone.
+"""
+
+from pathlib import Path
+
+from protech.errors import AuthorityError
+from protech.locate.documents import (
+    FILE_BYTES,
+    read_authorisation,
+    read_request,
+    read_timestamp,
+)
+from protech.locate.papers import Anchors, Authorisation, Paper, ProofRequest, Timestamp
+
+AUTHORISATION = "authorisation.json"
+TIMESTAMP = "timestamp.json"
+REQUESTS = "requests"
+
+REQUEST_FILES = 1000
+
+
+def authorisation_in(folder: Path, anchors: Anchors) -> Paper[Authorisation]:
+    """Return the authorisation in a folder.
+
+    Raises:
+        AuthorityError: There is none, or too few have signed it.
+        TrustError: It does not hold together, or a signature does not hold.
+    """
+    return read_authorisation(content_of(folder / AUTHORISATION), anchors)
+
+
+def timestamp_in(folder: Path, anchors: Anchors) -> Paper[Timestamp]:
+    """Return the timestamp in a folder.
+
+    Raises:
+        AuthorityError: There is none, or too few have signed it.
+        TrustError: It does not hold together, or a signature does not hold.
+    """
+    return read_timestamp(content_of(folder / TIMESTAMP), anchors)
+
+
+def requests_in(folder: Path) -> tuple[Paper[ProofRequest], ...]:
+    """Return the proof requests in a folder, by the names of their files.
+
+    Raises:
+        AuthorityError: One cannot be read, or they are too many.
+        TrustError: One does not hold together, or a signature does not hold.
+    """
+    place = folder / REQUESTS
+    found = sorted(place.glob("*.json"))
+    if len(found) > REQUEST_FILES:
+        raise AuthorityError(
+            f"There are more than {REQUEST_FILES} proof requests in {place}; move those away"
+            " that have ended."
+        )
+    return tuple(read_request(content_of(path)) for path in found)
+
+
+def content_of(path: Path) -> bytes:
+    """Return a paper's file, whoever it is of.
+
+    Raises:
+        AuthorityError: There is none, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES + 1)
+    except OSError as refused:
+        raise AuthorityError(
+            f"The paper {path} cannot be read: {refused.strerror}. Put it there as its makers"
+            " signed it; nothing is sent without it."
+        ) from refused
