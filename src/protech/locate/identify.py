@@ -107,9 +107,9 @@ def _weak_places(keys: Iterable[FetchKey]) -> Mapping[int, frozenset[int]]:
     found: dict[int, set[int]] = defaultdict(set)
     seen: dict[bytes, list[tuple[int, int, int]]] = defaultdict(list)
     for number, key in enumerate(keys):
+        found[number] |= set(key.weak)
         if isinstance(key, Ed2kFile):
             continue
-        found[number] |= set(key.weak)
         for place, piece in enumerate(_pieces(key)):
             seen[piece].append((number, key.size_bytes, place))
             if piece in _blanks_of(key.piece_bytes):
