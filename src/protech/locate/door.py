@@ -152,6 +152,8 @@ class Dialled:
             self._number = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if self._number:
             raise lost_by(OSError(self._number, ""))
+        # Small messages follow each other, and each would wait for the last one's answer.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = None
         return Stream(self._door, opened, self._peer)
 

@@ -1,0 +1,106 @@
+"""The pieces that a peer says it has."""
+
+import hashlib
+from collections.abc import Iterator
+
+from protech.lists.fetch_key import TorrentFile, TorrentTree
+from protech.locate.adapter import Claims
+from protech.locate.bittorrent.messages import Kind
+
+TorrentKey = TorrentFile | TorrentTree
+
+
+def piece_count(key: TorrentKey) -> int:
+    """Return how many pieces of the torrent the listed file touches."""
+    if isinstance(key, TorrentFile):
+        return len(key.pieces)
+    return -(-key.size_bytes // key.piece_bytes)
+
+
+class Held:
+    """A set of pieces as it grows: a wire bitfield, highest bit first."""
+
+    __slots__ = ("_bits", "_listed", "_total", "is_told")
+
+    def __init__(self, key: TorrentKey) -> None:
+        """Begin with none, of those that the torrent of ``key`` has."""
+        self._total = key.torrent_pieces
+        self._listed = range(key.first_piece, key.first_piece + piece_count(key))
+        self._bits = bytearray(-(-self._total // 8))
+        self.is_told = False
+        """Whether anything was said of pieces at all."""
+
+    def hear(self, kind: int, content: bytes) -> bool:
+        """Take what a message says of pieces; return whether it can be.
+
+        Args:
+            kind: Of the message; those that say nothing of pieces are passed over.
+            content: What follows its kind, of a length that it may have.
+        """
+        match kind:
+            case Kind.HAVE:
+                return self.add(int.from_bytes(content))
+            case Kind.BITFIELD:
+                return self.add_bits(content)
+            case Kind.HAVE_ALL:
+                self.add_all()
+            case Kind.HAVE_NONE:
+                self.is_told = True
+            case _:
+                pass
+        return True
+
+    def add(self, piece: int) -> bool:
+        """Take one piece; return whether there is such a one."""
+        if piece >= self._total:
+            return False
+        self._bits[piece >> 3] |= 0x80 >> (piece & 7)
+        self.is_told = True
+        return True
+
+    def add_bits(self, bits: bytes | memoryview) -> bool:
+        """Take a bitfield of the right length; return whether its spare bits are zero."""
+        whole = int.from_bytes(bits)
+        if whole & ((1 << (-self._total % 8)) - 1):
+            return False
+        self._bits[:] = (whole | int.from_bytes(self._bits)).to_bytes(len(self._bits))
+        self.is_told = True
+        return True
+
+    def add_all(self) -> None:
+        """Take every piece."""
+        every = ((1 << self._total) - 1) << (-self._total % 8)
+        self._bits[:] = every.to_bytes(len(self._bits))
+        self.is_told = True
+
+    @property
+    def listed(self) -> int:
+        """How many of the pieces that the listed file touches are held."""
+        first, end = self._listed.start, self._listed.stop
+        whole = int.from_bytes(self._bits[first >> 3 : -(-end // 8)])
+        within = whole >> (-end % 8) & ((1 << len(self._listed)) - 1)
+        return within.bit_count()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every piece that the listed file touches is held."""
+        return self.listed == len(self._listed)
+
+    def places(self) -> Iterator[int]:
+        """Yield the places in the listed file of the pieces that are held."""
+        for place, piece in enumerate(self._listed):
+            if self._bits[piece >> 3] & 0x80 >> (piece & 7):
+                yield place
+
+    @property
+    def claims(self) -> Claims | None:
+        """What was said; None where nothing was."""
+        if not self.is_told:
+            return None
+        return Claims(
+            held=int.from_bytes(self._bits).bit_count(),
+            total=self._total,
+            listed_held=self.listed,
+            listed_total=len(self._listed),
+            bitfield_sha256=hashlib.sha256(self._bits).digest(),
+        )

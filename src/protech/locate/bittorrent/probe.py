@@ -1,0 +1,131 @@
+"""One probe of one peer: which transport reaches it, the conversation, and what it shows."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from protech.errors import AuthorityError
+from protech.locate.adapter import Candidate, Grant, Outcome, Sighting, Target, Transport
+from protech.locate.bittorrent import pieces, reach
+from protech.locate.bittorrent.conversation import Conversation, Now
+from protech.locate.bittorrent.link import Limits
+from protech.locate.bittorrent.reach import Called, Reach
+from protech.locate.bittorrent.session import Ended, HungUp, Session
+from protech.locate.door import Door
+from protech.locate.loss import Loss, Lost
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Prober:
+    """Probes peers through one door; BitTorrent's half of an ``Adapter``."""
+
+    def __init__(
+        self,
+        door: Door,
+        *,
+        limits: Limits | None = None,
+        chance: random.Random | None = None,
+        clock: Now = now,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            door: Every packet goes through it.
+            limits: How long peers are waited for.
+            chance: Chooses pieces; the system's random numbers by default.
+            clock: Gives the time in UTC.
+        """
+        self._limits = limits or Limits()
+        self._reach = Reach(door, self._limits)
+        self._chance = chance or random.SystemRandom()
+        self._clock = clock
+
+    @asynccontextmanager
+    async def probe(self, candidate: Candidate, target: Target) -> AsyncIterator[Conversation]:
+        """Speak to a peer up to what it claims; the conversation ends with the context.
+
+        Raises:
+            ConfigError: This machine has no sockets, ports or source address for it.
+        """
+        conversation = Conversation(candidate, target, clock=self._clock)
+        try:
+            try:
+                conversation.outcome = await self._speak(conversation)
+            except AuthorityError:
+                conversation.outcome = Outcome.STOPPED
+            yield conversation
+        finally:
+            if conversation.session is not None:
+                conversation.session.close()
+
+    async def prove(self, conversation: Conversation, grant: Grant) -> Sighting:
+        """Ask for one piece in the same conversation, and return all that it shows.
+
+        Nothing is asked for after the grant's term, of a peer that claims nothing that could
+        prove anything, or where the conversation is over.
+
+        Raises:
+            ConfigError: The system does not lock so much memory for this user.
+        """
+        session = conversation.session
+        if (
+            session is None
+            or conversation.outcome is not Outcome.CLAIMED
+            or self._clock() >= grant.not_after
+        ):
+            return conversation.sighting
+        weak = conversation.target.weak | set(conversation.key.weak)
+        choice = pieces.choose(conversation.key, session.held.places(), weak, self._chance)
+        if choice is not None:
+            try:
+                failed = await pieces.prove(session, choice)
+            except AuthorityError:
+                failed = Outcome.STOPPED
+            conversation.has_measured = failed is None
+            conversation.outcome = failed or Outcome.SERVED
+        return conversation.sighting
+
+    async def _speak(self, conversation: Conversation) -> Outcome:
+        """Hold the conversation up to what the peer claims.
+
+        Where the peer hangs up on a plain handshake it may want encryption, or may have
+        accepted TCP without meaning to speak over it.
+        """
+        called = await self._reach.plain(conversation)
+        if called is None:
+            return Outcome.UNREACHABLE
+        waiting = list(reach.INSTEAD[called.transport])
+        while called is not None:
+            try:
+                return await self._converse(conversation, called)
+            except HungUp as hung_up:
+                conversation.failed(called.transport, hung_up.loss)
+                if hung_up.loss is Loss.RESET and called.transport is Transport.TCP:
+                    waiting.reverse()  # it did not read what we sent
+            called.link.close()
+            called = None
+            while waiting and called is None:
+                called = await self._reach.by(waiting.pop(0), conversation)
+                if called is not None and called.transport is Transport.UTP:
+                    waiting = [Transport.UTP_MSE]
+        return Outcome.CLOSED
+
+    async def _converse(self, conversation: Conversation, called: Called) -> Outcome:
+        link = called.link
+        session = Session(link, conversation.recorder, conversation.key, limits=self._limits)
+        conversation.session = session
+        until = asyncio.get_running_loop().time() + self._limits.answer_s
+        try:
+            await session.greet(called.first, until, is_sent=called.is_sent)
+            return await session.hear_claims(until)
+        except Lost:
+            return Outcome.CLOSED
+        except Ended as ended:
+            session.close()
+            return ended.outcome
