@@ -19,6 +19,7 @@ from protech.lists.seal import check_recipient
 from protech.lists.trust import NAME
 from protech.locate.adapter import Address
 from protech.locate.papers import AddressRange, Anchors, ListAnchor, Quorum, StampAuthority
+from protech.signing import public_text
 
 FORMAT_VERSION = 1
 
@@ -169,6 +170,33 @@ def parse_anchors(content: bytes, *, is_lab: bool) -> Anchors:
         observers=tuple(_range(fields, one) for one in _texts(fields, "observers", bool)),
         sources=tuple(_address(fields, one) for one in _texts(fields, "sources", bool)),
     )
+
+
+def anchors_content(anchors: Anchors) -> bytes:
+    """Return what an authority package holds; whether it is a lab's depends on where it is."""
+    fields = {
+        "v": FORMAT_VERSION,
+        "name": anchors.name,
+        "authorisations": _quorum_fields(anchors.authorisations),
+        "timestamps": _quorum_fields(anchors.timestamps),
+        "lists": [
+            {"root_sha256": one.root_sha256.hex(), "authorities": sorted(one.authorities)}
+            for one in anchors.lists
+        ],
+        "stamp_authorities": [
+            {"certificate": base64.b64encode(one.certificate).decode(), "url": one.url}
+            for one in anchors.stamp_authorities
+        ],
+        "recipients": list(anchors.recipients),
+        "observers": list(map(str, anchors.observers)),
+        "sources": list(map(str, anchors.sources)),
+    }
+    return json.dumps(fields, indent=1).encode() + b"\n"
+
+
+def _quorum_fields(quorum: Quorum) -> dict[str, object]:
+    keys = [{"ed25519": public_text(one)} for one in sorted(quorum.keys)]
+    return {"threshold": quorum.threshold, "keys": keys}
 
 
 def _quorum(fields: Fields, key: str) -> Quorum:

@@ -100,14 +100,26 @@ class Gate:
         Raises:
             AuthorityError: It may not.
         """
+        self.require_open(now_ns)
+        if not self.reaches(endpoint):
+            raise self._outside()
+
+    def require_open(self, now_ns: int) -> None:
+        """Return where the papers hold at a time.
+
+        Raises:
+            AuthorityError: They do not.
+        """
         if not self.from_ns <= now_ns < self.until_ns:
             raise self._closed(now_ns)
+
+    def reaches(self, endpoint: Endpoint) -> bool:
+        """Return whether packets may go to an endpoint at all, whatever the time."""
         address = endpoint.address
         firsts, lasts = self.ranges4 if type(address) is IPv4Address else self.ranges6
         number = int(address)
         i = bisect_right(firsts, number) - 1
-        if i < 0 or number > lasts[i] or not 0 < endpoint.port <= LAST_PORT:
-            raise self._outside()
+        return i >= 0 and number <= lasts[i] and 0 < endpoint.port <= LAST_PORT
 
     def cover(self, target: Target) -> None:
         """Return where a target may be looked for at all.
@@ -135,11 +147,10 @@ class Gate:
         Raises:
             AuthorityError: The authorisation, the request or its signatures do not cover it.
         """
+        self.require_open(now_ns)
         self.cover(target)
         check_request(self.authorisation, request, is_lab=self.is_lab)
         terms = request.terms
-        if not self.from_ns <= now_ns < self.until_ns:
-            raise self._closed(now_ns)
         if not _ns(terms.not_before) <= now_ns < _ns(terms.not_after):
             raise AuthorityError(
                 f"The proof request {terms.id} holds from {shown(terms.not_before)} until"

@@ -72,9 +72,9 @@ class Document:
     signatures: tuple[Signature, ...] = ()
 
     @property
-    def content(self) -> bytes:
-        """The file."""
-        fields = {
+    def fields(self) -> dict[str, object]:
+        """The file as JSON, which the log keeps, too."""
+        return {
             "v": FORMAT_VERSION,
             "document": self.text,
             "signatures": [
@@ -82,7 +82,11 @@ class Document:
                 for one in self.signatures
             ],
         }
-        return canonical(fields) + b"\n"
+
+    @property
+    def content(self) -> bytes:
+        """The file."""
+        return canonical(self.fields) + b"\n"
 
 
 def canonical(fields: object) -> bytes:
@@ -116,6 +120,11 @@ def make_request(terms: ProofRequest) -> Document:
         TrustError: It does not hold together.
     """
     return _made(REQUEST, request_fields(terms), parse_request)
+
+
+def document_of[T](paper: Paper[T]) -> Document:
+    """Return the document that a verified paper came in."""
+    return Document(text=paper.text, signatures=paper.signatures)
 
 
 def sign(document: Document, signer: Signer) -> Document:

@@ -4,7 +4,7 @@ Who reads a paper has verified it: each value here holds what was signed, and by
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
@@ -193,3 +193,12 @@ class ClockReading:
     at: datetime
     is_synchronised: bool
     error_ms: float | None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What every record says of time: UTC to the millisecond, and the clock's error."""
+        at = self.at.astimezone(UTC).isoformat(timespec="milliseconds")
+        return {
+            "at": at.replace("+00:00", "Z"),
+            "clock": {"synchronised": self.is_synchronised, "error_ms": self.error_ms},
+        }

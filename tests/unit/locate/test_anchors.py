@@ -20,6 +20,7 @@ from protech.locate.anchors import (
     FILE_BYTES,
     FOLDER,
     _require_first_users,
+    anchors_content,
     guarded,
     lab_anchors,
     parse_anchors,
@@ -149,6 +150,7 @@ def test_all_that_a_package_names_is_read() -> None:
     assert anchors.observers == (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
     assert anchors.sources == (ip_address("192.0.2.1"), ip_address("2001:db8::1"))
     assert "192.0.2" not in repr(anchors)
+    assert parse_anchors(anchors_content(anchors), is_lab=False) == anchors
 
 
 KEY = {"ed25519": base64.b64encode(bytes(32)).decode()}

@@ -59,13 +59,16 @@ def test_a_packet_goes_until_the_first_paper_ends() -> None:
     clearance = opened(hands)
     clearance.permit(PEER)
     clearance.cover(TARGET)
+    assert clearance.covers(PEER)
+    assert not clearance.covers(endpoint("198.20.0.1"))
     hands.go(timedelta(hours=22, minutes=59, seconds=59))
     clearance.permit(PEER)
     hands.go(timedelta(seconds=1))
     with pytest.raises(AuthorityError, match="a day old"):
         clearance.permit(PEER)
-    with pytest.raises(AuthorityError, match="a day old"):
-        clearance.may_prove(TARGET)
+    for ask in (clearance.may_prove, clearance.grant_for):
+        with pytest.raises(AuthorityError, match="a day old"):
+            ask(TARGET)
 
 
 def test_a_clock_that_steps_back_stops_a_run() -> None:
@@ -120,8 +123,9 @@ def test_without_a_request_nothing_is_proved() -> None:
     clearance = opened(requests=[])
     with pytest.raises(AuthorityError, match="No proof request is signed"):
         clearance.may_prove(TARGET)
+    assert clearance.grant_for(TARGET) is None
     clearance.add(request(PAPER))
-    clearance.may_prove(TARGET)
+    assert clearance.may_prove(TARGET) == clearance.grant_for(TARGET)
 
 
 def test_a_request_that_the_authorisation_does_not_carry_is_not_taken() -> None:

@@ -1,8 +1,9 @@
 """What a signed paper tells of itself."""
 
+from datetime import UTC, datetime
 from hashlib import sha256
 
-from protech.locate.papers import Quorum
+from protech.locate.papers import ClockReading, Quorum
 from tests.authorised import MAGISTRATE, OPERATORS, authorisation, request
 
 
@@ -30,3 +31,12 @@ def test_neither_keys_nor_texts_are_shown() -> None:
     shown = repr(authorisation())
     assert "public" not in shown
     assert '"case"' not in shown
+
+
+def test_a_reading_tells_records_the_time_and_its_error() -> None:
+    at = datetime(2026, 11, 28, 13, 26, 0, 123999, tzinfo=UTC)
+    reading = ClockReading(at=at, is_synchronised=True, error_ms=2.5)
+    assert reading.fields == {
+        "at": "2026-11-28T13:26:00.123Z",
+        "clock": {"synchronised": True, "error_ms": 2.5},
+    }
