@@ -1,0 +1,305 @@
+"""Discovery against what it meets: opentracker, libtorrent's own nodes, and hostile ones.
+
+References: opentracker (Debian's build, which needs a whitelist), libtorrent 2.1.
+"""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import quote
+
+import libtorrent
+import pytest
+
+from protech.errors import AuthorityError
+from protech.lists.fetch_key import TorrentFile
+from protech.locate.adapter import Candidate, Endpoint, ListName, Target
+from protech.locate.bittorrent.dht import DhtLimits, open_dht
+from protech.locate.bittorrent.discover import Discovery, Excluded, reachable
+from protech.locate.bittorrent.relay import Passed
+from protech.locate.bittorrent.tracker import Announce, Said, parse_tracker
+from protech.locate.bittorrent.trackers import literal_only, visit
+from protech.locate.door import Door
+
+OURS = ip_address("127.8.0.1")
+TRACKER = "127.8.1.1"
+INFO_HASH = b"\x42" * 20
+NODES = 12
+
+
+def free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def at(host: str, port: int) -> Endpoint:
+    return Endpoint(address=ip_address(host), port=port)
+
+
+def target(*trackers: str) -> Target:
+    key = TorrentFile(
+        info_hash=INFO_HASH,
+        file_index=0,
+        first_byte=0,
+        size_bytes=1 << 14,
+        piece_bytes=1 << 14,
+        torrent_bytes=1 << 14,
+        pieces=(b"p" * 20,),
+        trackers=trackers,
+    )
+    name = ListName(name="lab", version=1, sha256=bytes(32))
+    return Target(entry="e", number=0, list_name=name, key=key)
+
+
+async def found(discovery: Discovery, of: Target) -> list[Candidate]:
+    return [one async for one in discovery.discover(of)]
+
+
+def reached(hosts: int) -> list[Endpoint]:
+    return [at(f"127.8.2.{i}", 7000 + i) for i in range(1, hosts + 1)]
+
+
+@pytest.fixture
+def opentracker(tmp_path: Path) -> Iterator[int]:
+    """A tracker for the one info-hash, over HTTP and UDP; gives its port."""
+    (tmp_path / "whitelist").write_text(INFO_HASH.hex() + "\n")
+    port = free_port(TRACKER)
+    place = ["-i", TRACKER, "-p", str(port), "-P", str(port)]
+    tmp_path.chmod(0o755)  # it gives up root, where it has it
+    running = subprocess.Popen(
+        ["opentracker", *place, "-w", "whitelist", "-d", "."],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    try:
+        while not is_ready(port):
+            time.sleep(0.02)
+        yield port
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def is_ready(port: int) -> bool:
+    """Return whether the tracker listens and has read its whitelist."""
+    try:
+        return b"failure" not in register(at("127.8.2.250", 7250), port, event="stopped")
+    except ConnectionRefusedError:
+        return False
+
+
+def register(peer: Endpoint, port: int, *, event: str = "started") -> bytes:
+    """Announce a peer as any client does, and return whom the tracker names to it."""
+    query = f"info_hash={quote(INFO_HASH)}&peer_id={'s' * 20}&port={peer.port}"
+    query += f"&left=0&compact=1&numwant=200&event={event}"
+    with socket.socket() as client:
+        client.bind((str(peer.address), 0))
+        client.connect((TRACKER, port))
+        client.sendall(f"GET /announce?{query} HTTP/1.0\r\n\r\n".encode())
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.needs("opentracker")
+@pytest.mark.parametrize("url", ["http://{}:{}/announce", "udp://{}:{}"])
+def test_opentracker_names_every_peer_and_forgets_us(opentracker: int, url: str) -> None:
+    peers = reached(40)
+    for peer in peers:
+        register(peer, opentracker)
+    door = Door(lambda _: None, source=OURS)
+    discovery = Discovery(
+        door,
+        resolve=literal_only,
+        may_reach=reachable(lab=True),
+        excluded=Excluded(ourselves=frozenset({OURS})),
+    )
+    begin = time.perf_counter()
+    names = asyncio.run(found(discovery, target(url.format(TRACKER, opentracker))))
+    took_ms = (time.perf_counter() - begin) * 1000
+    assert {one.endpoint for one in names} == set(peers)
+    assert (discovery.said, discovery.left_behind) == ({Said.PEERS: 1}, 0)
+    print(f"{url.partition(':')[0]} {len(names)}/{len(peers)} in {took_ms:.1f} ms")
+    later = register(at("127.8.2.99", 7099), opentracker)
+    assert OURS.packed not in later
+    assert peers[0].address.packed in later
+
+
+@pytest.mark.needs("opentracker")
+@pytest.mark.parametrize("url", ["http://{}:{}/announce", "udp://{}:{}"])
+def test_opentracker_refuses_what_it_does_not_know(opentracker: int, url: str) -> None:
+    tracker = parse_tracker(url.format(TRACKER, opentracker))
+    assert tracker is not None
+    said = Announce(info_hash=b"?" * 20, peer_id=b"p" * 20, key=b"keyk", left_bytes=9)
+    door = Door(lambda _: None, source=OURS)
+    answer = asyncio.run(visit(door, tracker, ip_address(TRACKER), said, timeout_s=3.0))
+    assert answer.peers == ()
+
+
+# ---- the DHT ----
+
+LAB_NODE: "libtorrent.settings_pack" = {
+    "enable_dht": True,
+    "enable_lsd": False,
+    "enable_upnp": False,
+    "enable_natpmp": False,
+    "dht_restrict_routing_ips": False,
+    "dht_restrict_search_ips": False,
+    "dht_ignore_dark_internet": False,
+    "dht_prefer_verified_node_ids": False,
+    "alert_mask": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[libtorrent.session]]:
+    """Nodes of the DHT on loopback, all but the first of which have announced a peer."""
+    first = "127.9.0.1:6881"
+    made = [
+        libtorrent.session(
+            LAB_NODE
+            | {
+                "listen_interfaces": f"127.9.0.{i}:6881",
+                "dht_bootstrap_nodes": first if i > 1 else "",
+            }
+        )
+        for i in range(1, NODES + 1)
+    ]
+    time.sleep(1.5)
+    for _ in range(2):
+        for i, node in enumerate(made[1:]):
+            node.dht_announce(libtorrent.sha1_hash(INFO_HASH), 7002 + i, 0)
+        time.sleep(0.7)
+    yield made
+    for node in made:
+        node.pause()
+
+
+NODE_PEERS = {at(f"127.9.0.{i}", 7000 + i) for i in range(2, NODES + 1)}
+FIRST_NODE = at("127.9.0.1", 6881)
+
+
+async def looked_up(
+    door: Door, *, bootstrap: Endpoint = FIRST_NODE, limits: DhtLimits | None = None
+) -> tuple[set[Endpoint], Counter[Passed], int]:
+    """Return whom the DHT names, what became of the datagrams, and what was dropped."""
+    got: set[Endpoint] = set()
+    async with open_dht(
+        door, bootstrap=[bootstrap], may_reach=reachable(lab=True), limits=limits, lab=True
+    ) as dht:
+        begin = time.perf_counter()
+        async for peers in dht.peers(INFO_HASH):
+            got.update(peers)
+        took_ms = (time.perf_counter() - begin) * 1000
+        print(f"dht {len(got)} peers, {dht.counts[Passed.SENT]} questions, {took_ms:.0f} ms")
+        return got, dht.counts, dht.dropped
+
+
+def test_the_dht_names_the_peers_and_every_datagram_asked_leave(
+    nodes: list[libtorrent.session],
+) -> None:
+    asked: list[Endpoint] = []
+    door = Door(asked.append, source=OURS)
+    got, counts, _ = asyncio.run(looked_up(door))
+    assert got == NODE_PEERS
+    assert counts[Passed.SENT] == door.datagrams_sent
+    assert counts[Passed.NOT_ALLOWED] == counts[Passed.NOT_REACHABLE] == 0
+    assert {str(one.address) for one in asked} <= {f"127.9.0.{i}" for i in range(1, 13)}
+    assert door.connects == 0
+
+
+def test_the_dht_stops_with_the_leave(nodes: list[libtorrent.session]) -> None:
+    def permit(_: Endpoint) -> None:
+        if door.datagrams_sent >= 3:
+            raise AuthorityError("It is over.")
+
+    door = Door(permit, source=OURS)
+    with pytest.raises(AuthorityError):
+        asyncio.run(looked_up(door))
+    assert door.datagrams_sent == 3
+
+
+class Beyond:
+    """A door that lets everything go, and sends nothing: it counts."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def ask(self, peer: Endpoint) -> None:
+        self.asked[str(peer.address)] += 1
+
+    def datagrams(self, peer: Endpoint) -> "Nowhere":
+        self.ask(peer)
+        return Nowhere()
+
+
+class Nowhere:
+    """A node that never answers."""
+
+    def send(self, data: bytes) -> None:
+        pass
+
+    async def receive_into(self, memory: memoryview) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+async def look_nowhere() -> None:
+    """Ask a node beyond this machine, and print how often the relay was to send to it."""
+    ways = Beyond()
+    limits = DhtLimits(lookup_s=3.0)
+    place = [at("198.18.7.7", 6881)]
+    async with open_dht(
+        ways, bootstrap=place, may_reach=reachable(lab=True), limits=limits, lab=True
+    ) as dht:
+        assert [one async for one in dht.peers(INFO_HASH)] == []
+    print(dict(ways.asked))
+
+
+ADDRESS = re.compile(r'sin_addr=inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
+SENDS = re.compile(r"^\d+ +(?:<\.\.\. )?(connect|sendto|sendmsg|sendmmsg|bind)\b")
+
+
+@pytest.mark.needs("strace")
+def test_no_packet_of_libtorrent_leaves_but_through_the_relay(tmp_path: Path) -> None:
+    """The kernel is asked: every address that the process names to it, in any thread."""
+    trace = tmp_path / "trace"
+    script = (
+        "import asyncio, importlib.util, sys;"
+        f"spec = importlib.util.spec_from_file_location('scene', {str(Path(__file__))!r});"
+        "scene = importlib.util.module_from_spec(spec); spec.loader.exec_module(scene);"
+        "asyncio.run(scene.look_nowhere())"
+    )
+    command = ["strace", "-f", "-e", "trace=network", "-o", str(trace), sys.executable]
+    shown = subprocess.run(
+        [*command, "-c", script],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    lines = trace.read_text().splitlines()
+    named = {
+        (found[1], one or other)
+        for line in lines
+        if (found := SENDS.match(line))
+        for one, other in ADDRESS.findall(line)
+    }
+    assert "'198.18.7.7'" in shown.stdout, "it wanted to speak to a node beyond the machine"
+    assert {address for _, address in named} == {"127.0.0.1"}
+    assert {call for call, _ in named} >= {"bind", "connect", "sendmsg"}
+    assert any("SO_BINDTODEVICE" in line and '"lo' in line for line in lines)
