@@ -7,13 +7,13 @@ with open_locate_list(...) as (facts, file):
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import Endpoint, Grant, Target
 from protech.locate.authority import Gate, check_request, open_gate
 from protech.locate.clock import Clock
 from protech.locate.documents import read_timestamp
+from protech.locate.ledger import Ledger, Tally
 from protech.locate.papers import (
     Anchors,
     Authorisation,
@@ -24,38 +24,6 @@ from protech.locate.papers import (
     Timestamp,
 )
 from protech.locate.rules import Situation
-
-
-class Ledger(Protocol):
-    """How many pieces were asked for under each request, by all who share a case."""
-
-    def take(self, request_sha256: bytes, *, limit: int) -> bool:
-        """Count one more piece, and return whether that is within the limit."""
-        ...
-
-    def give_back(self, request_sha256: bytes) -> None:
-        """Count one piece less: none came."""
-        ...
-
-
-class Tally:
-    """A ledger of one process; it begins with what the case's log shows."""
-
-    def __init__(self, spent: dict[bytes, int] | None = None) -> None:
-        """Take what was spent before, by the SHA-256 of each request."""
-        self._spent = dict(spent or {})
-
-    def take(self, request_sha256: bytes, *, limit: int) -> bool:
-        """Count one more piece, and return whether that is within the limit."""
-        spent = self._spent.get(request_sha256, 0)
-        if spent >= limit:
-            return False
-        self._spent[request_sha256] = spent + 1
-        return True
-
-    def give_back(self, request_sha256: bytes) -> None:
-        """Count one piece less: none came."""
-        self._spent[request_sha256] = max(0, self._spent.get(request_sha256, 0) - 1)
 
 
 class Clearance:

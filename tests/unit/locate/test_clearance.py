@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from protech.errors import AuthorityError, TrustError
-from protech.locate.clearance import Clearance, Tally, open_clearance
+from protech.locate.clearance import Clearance, open_clearance
 from protech.locate.clock import Clock
+from protech.locate.ledger import Tally
 from protech.locate.papers import Power
 from tests.authorised import (
     ANCHORS,
@@ -100,12 +101,6 @@ def test_what_the_log_shows_is_spent() -> None:
     clearance.may_prove(TARGET)
     with pytest.raises(AuthorityError, match="are spent"):
         clearance.may_prove(TARGET)
-
-
-def test_giving_back_never_goes_below_nothing() -> None:
-    tally = Tally()
-    tally.give_back(b"x")
-    assert [tally.take(b"x", limit=1) for _ in range(2)] == [True, False]
 
 
 def test_the_next_request_is_taken_where_one_is_spent_or_for_another_file() -> None:
