@@ -1,4 +1,4 @@
-"""The main path of ``locate``: a target's peers are found, spoken to, and recorded.
+"""The main path of ``locate``: peers of a target are found, spoken to, and recorded.
 
     discover -> inside the jurisdiction? -> polite? -> probe -> leave to prove? -> record
 
@@ -10,8 +10,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from protech.errors import AuthorityError
 from protech.locate.adapter import (
     Adapter,
     Candidate,
@@ -19,71 +19,27 @@ from protech.locate.adapter import (
     Grant,
     Level,
     Network,
+    Outcome,
     Sighting,
     Source,
     Target,
 )
 from protech.locate.identify import Watch
 from protech.locate.journal import Journal
-from protech.locate.records import (
-    REPLAYED,
-    ClockReading,
-    counts_record,
-    entry_record,
-    sighting_record,
-)
+from protech.locate.leave import Mandate, Manners
+from protech.locate.papers import ClockReading
+from protech.locate.place import Gazetteer, Place, Verdict
+from protech.locate.records import REPLAYED, counts_record, entry_record, sighting_record
+from protech.locate.shared import SharedAddresses
 
 CONVERSATIONS = 64
 """At once, over all targets of one vantage."""
 
+RECEIVED = frozenset({Outcome.SERVED, Outcome.BAD_PIECE, Outcome.WEAK_PIECE})
+"""A piece came, whatever it was: the leave to ask for it is spent."""
+
 PEERS_PER_LOOK = 5000
 """Who floods a tracker or the exchange between peers with addresses fills this and no more."""
-
-
-class Mandate(Protocol):
-    """What the authority allows, as far as it is asked here."""
-
-    def covers(self, endpoint: Endpoint) -> bool:
-        """Whether packets may go there at all."""
-        ...
-
-    def grant_for(self, target: Target) -> Grant | None:
-        """Return leave to ask for a piece of a target, where two operators signed it."""
-        ...
-
-
-class Manners(Protocol):
-    """What politeness allows; it remembers who was met."""
-
-    def may_probe(self, peer: Endpoint, target: Target) -> bool:
-        """Whether this peer may be spoken to about this target now."""
-        ...
-
-    def may_prove(self, peer: Endpoint, target: Target) -> bool:
-        """Whether this peer may be asked for a piece of this target now."""
-        ...
-
-    def met(self, sighting: Sighting, target: Target) -> None:
-        """Remember a conversation."""
-        ...
-
-
-class Place(Protocol):
-    """Where an address is registered."""
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether two sources agree that it is outside the jurisdiction."""
-        ...
-
-    @property
-    def may_be_proved(self) -> bool:
-        """Whether it is known to be inside."""
-        ...
-
-    def as_json(self) -> Mapping[str, object]:
-        """Return it as a record says it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +49,8 @@ class Parts:
     adapters: Mapping[Network, Adapter]
     mandate: Mandate
     manners: Manners
-    place_of: Callable[[Endpoint], Place]
+    gazetteer: Gazetteer
+    shared: SharedAddresses
     journal: Journal
     watch: Watch
     clock: Callable[[], ClockReading]
@@ -113,10 +70,9 @@ class Looked:
     left_alone: int
     levels: Mapping[Level, int]
 
-    @property
-    def is_live(self) -> bool:
-        """Whether anybody claims or delivered the file."""
-        return any(count for level, count in self.levels.items() if level >= Level.CLAIMS)
+    def at_least(self, level: Level) -> int:
+        """Return how many conversations reached a level."""
+        return sum(count for one, count in self.levels.items() if one >= level)
 
 
 class Observer:
@@ -141,6 +97,8 @@ class Observer:
                 look.group = group
                 async for candidate in self._parts.adapters[target.network].discover(target):
                     look.consider(candidate)
+                    if look.over is not None:
+                        break
         except BaseExceptionGroup as several:
             raise _first(several) from several
         counts = look.looked()
@@ -153,21 +111,34 @@ class Observer:
             "levels": {f"L{level.value}": count for level, count in counts.levels.items()},
         }
         await self._parts.journal.write(counts_record(told, self._parts.clock()))
+        if look.over is not None:
+            raise look.over
         return counts
 
     async def meet(
         self, candidate: Candidate, target: Target, place: Place
-    ) -> tuple[Sighting, Grant | None]:
-        """Speak to one peer, and ask for a piece where that is allowed."""
-        adapter = self._parts.adapters[target.network]
+    ) -> tuple[Sighting, Grant | None] | None:
+        """Speak to one peer, and ask for a piece where that is allowed.
+
+        None, where politeness has it left alone.
+        """
+        parts, peer = self._parts, candidate.endpoint
+        adapter = parts.adapters[target.network]
         grant = None
-        async with self._slots, adapter.probe(candidate, target) as encounter:
-            sighting = encounter.sighting
-            if sighting.level is Level.CLAIMS and self._may_prove(sighting, target, place):
-                grant = self._parts.mandate.grant_for(target)
-            if grant is not None:
-                sighting = await adapter.prove(encounter, target, grant)
-        self._parts.manners.met(sighting, target)
+        async with self._slots:
+            with parts.manners.probing(peer, target, parts.clock().at) as leave:
+                if not leave:
+                    return None
+                async with adapter.probe(candidate, target) as encounter:
+                    sighting = encounter.sighting
+                    if sighting.level is Level.CLAIMS and place.may_be_proved:
+                        grant = self._grant(peer, target)
+                    if grant is not None:
+                        sighting = await adapter.prove(encounter, target, grant)
+                parts.manners.end(peer, target, sighting.outcome, parts.clock().at)
+        if grant is not None and sighting.outcome not in RECEIVED:
+            parts.mandate.give_back(grant)
+        parts.shared.note(sighting)
         return sighting, grant
 
     async def record(
@@ -188,19 +159,33 @@ class Observer:
                 case=parts.case,
                 run=parts.run,
                 pseudonym_key=parts.pseudonym_key,
-                place=place.as_json(),
+                place=place.as_json,
                 request_sha256=None if grant is None else grant.request_sha256,
             )
         )
         await parts.journal.write(*records)
+
+    def place_of(self, peer: Endpoint) -> Place:
+        """Return where the address of a peer is registered, and whether others are there."""
+        parts = self._parts
+        crowd = parts.shared.crowd(peer.address, parts.clock().at)
+        return parts.gazetteer.place(peer.address, is_shared=crowd.is_shared)
 
     @property
     def parts(self) -> Parts:
         """What it is made of."""
         return self._parts
 
-    def _may_prove(self, sighting: Sighting, target: Target, place: Place) -> bool:
-        return place.may_be_proved and self._parts.manners.may_prove(sighting.peer, target)
+    def _grant(self, peer: Endpoint, target: Target) -> Grant | None:
+        """Return leave to ask a peer for a piece, where operators and politeness give it."""
+        try:
+            grant = self._parts.mandate.may_prove(target)
+        except AuthorityError:
+            return None  # nothing is asked for, and the claim is recorded as one
+        if self._parts.manners.begin_piece(peer, target, self._parts.clock().at):
+            return grant
+        self._parts.mandate.give_back(grant)
+        return None
 
 
 class _Look:
@@ -208,6 +193,7 @@ class _Look:
 
     def __init__(self, observer: Observer, target: Target) -> None:
         self.group: asyncio.TaskGroup
+        self.over: AuthorityError | None = None
         self._observer = observer
         self._target = target
         self._named: dict[Endpoint, set[Source]] = {}
@@ -220,26 +206,46 @@ class _Look:
         if peer in self._named:
             self._named[peer].add(candidate.source)
             return
-        if len(self._named) >= PEERS_PER_LOOK:
+        if len(self._named) >= PEERS_PER_LOOK or self.over is not None:
             return
         self._named[peer] = {candidate.source}
-        parts = self._observer.parts
-        place = parts.place_of(peer)
-        if not parts.mandate.covers(peer):
+        place = self._observer.place_of(peer)
+        if not self._is_covered(peer):
             self._counts["not_covered"] += 1
-        elif place.is_outside:
+        elif place.verdict is Verdict.OUTSIDE:
             self._counts["outside"] += 1
-        elif not parts.manners.may_probe(peer, self._target):
-            self._counts["left_alone"] += 1
         else:
             self.group.create_task(self._meet(candidate, place))
 
+    def _is_covered(self, peer: Endpoint) -> bool:
+        """Whether packets may go to a peer at all."""
+        mandate = self._observer.parts.mandate
+        try:
+            mandate.permit(peer)
+        except AuthorityError:
+            self._look_whether_over()
+            return False
+        return True
+
+    def _look_whether_over(self) -> None:
+        """Begin nothing more where the whole run is over; what stands is still recorded."""
+        try:
+            self._observer.parts.mandate.require_open()
+        except AuthorityError as over:
+            self.over = over
+
     async def _meet(self, candidate: Candidate, place: Place) -> None:
-        sighting, grant = await self._observer.meet(candidate, self._target, place)
-        sources = tuple(sorted(self._named[candidate.endpoint]))
-        seen = replace(sighting, sources=sources)
+        met = await self._observer.meet(candidate, self._target, place)
+        if met is None:
+            self._counts["left_alone"] += 1
+            return
+        sighting, grant = met
+        seen = replace(sighting, sources=tuple(sorted(self._named[candidate.endpoint])))
+        place = self._observer.place_of(candidate.endpoint)  # who else is there is known now
         await self._observer.record(seen, self._target, place, grant)
         self._levels[sighting.level] += 1
+        if sighting.outcome is Outcome.STOPPED:
+            self._look_whether_over()
         for learnt in sighting.learnt:
             self.consider(learnt)
 

@@ -14,6 +14,7 @@ from protech import __version__
 from protech.lists.fetch_keys import key_line
 from protech.locate.adapter import Claims, Endpoint, Level, ListName, Proof, Sighting, Target
 from protech.locate.identify import Watch
+from protech.locate.papers import ClockReading
 
 FORMAT_VERSION = 1
 
@@ -25,23 +26,6 @@ REPLAYED = Level.HANDSHAKE
 PSEUDONYM_BYTES = 16
 
 type Record = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockReading:
-    """What the kernel says of the clock at the time of a record."""
-
-    at: datetime
-    is_synchronised: bool
-    error_ms: float | None
-
-    @property
-    def fields(self) -> Record:
-        """What every record says of time."""
-        return {
-            "at": utc_text(self.at),
-            "clock": {"synchronised": self.is_synchronised, "error_ms": self.error_ms},
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +174,8 @@ def pseudonym(peer: Endpoint, key: bytes) -> str:
 
 
 def _head(kind: str, clock: ClockReading) -> Record:
-    return {"v": FORMAT_VERSION, "kind": kind, **clock.fields}
+    told = {"synchronised": clock.is_synchronised, "error_ms": clock.error_ms}
+    return {"v": FORMAT_VERSION, "kind": kind, "at": utc_text(clock.at), "clock": told}
 
 
 def _target_fields(target: Target) -> Record:

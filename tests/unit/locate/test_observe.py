@@ -1,16 +1,18 @@
 """The main path, over networks that are given: who is met, asked, recorded, and who not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
 
 from protech.errors import AuthorityError, ConfigError
 from protech.locate.adapter import (
+    Address,
     Candidate,
     Encounter,
     Endpoint,
@@ -23,8 +25,12 @@ from protech.locate.adapter import (
     Target,
 )
 from protech.locate.journal import Journal, Record
-from protech.locate.observe import PEERS_PER_LOOK, Looked, Observer, Parts, Place
-from protech.locate.records import ClockReading
+from protech.locate.limits import Leave, Reason
+from protech.locate.mmdb import Origin
+from protech.locate.observe import PEERS_PER_LOOK, Looked, Observer, Parts
+from protech.locate.papers import ClockReading
+from protech.locate.place import Gazetteer
+from protech.locate.shared import SharedAddresses
 from tests.unit.lists.test_fetch_keys import ALL_KINDS
 from tests.unit.locate.test_identify import watch
 
@@ -64,7 +70,8 @@ class Swarm:
         self.probed: list[Endpoint] = []
         self.asked: list[Endpoint] = []
         self.open = 0
-        self.refuses: Exception | None = None
+        self.stops: Mandated | None = None
+        self.proves = Level.DELIVERED, Outcome.SERVED
 
     async def discover(self, target: Target) -> AsyncIterator[Candidate]:
         for candidate in self.candidates:
@@ -73,8 +80,8 @@ class Swarm:
 
     @asynccontextmanager
     async def probe(self, candidate: Candidate, target: Target) -> AsyncIterator[Encounter]:
-        if self.refuses is not None:
-            raise self.refuses
+        if self.stops is not None:
+            self.stops.is_over = True
         at = candidate.endpoint
         self.probed.append(at)
         self.open += 1
@@ -85,7 +92,7 @@ class Swarm:
                     entry=target.entry,
                     network=self.network,
                     level=self.levels.get(at, Level.MENTIONED),
-                    outcome=Outcome.CLAIMED,
+                    outcome=Outcome.STOPPED if self.stops else Outcome.CLAIMED,
                     peer=at,
                     started_at=NOW,
                     ended_at=NOW,
@@ -98,7 +105,8 @@ class Swarm:
     async def prove(self, encounter: Encounter, target: Target, grant: Grant) -> Sighting:
         assert self.open > 0, "the conversation stands while a piece is asked for"
         self.asked.append(encounter.sighting.peer)
-        return replace(encounter.sighting, level=Level.DELIVERED, outcome=Outcome.SERVED)
+        level, outcome = self.proves
+        return replace(encounter.sighting, level=level, outcome=outcome)
 
 
 class Kept:
@@ -114,41 +122,66 @@ class Kept:
         return range(start, len(self.records))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    is_outside: bool = False
-    may_be_proved: bool = True
-
-    def as_json(self) -> Mapping[str, object]:
-        return {"verdict": "outside" if self.is_outside else "inside"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Mandated:
-    uncovered: frozenset[Endpoint] = frozenset()
-    grant: Grant | None = None
+    """What an authority allows: some peers not, pieces or none, and an end."""
 
-    def covers(self, endpoint: Endpoint) -> bool:
-        return endpoint not in self.uncovered
+    def __init__(
+        self, *, uncovered: Sequence[Endpoint] = (), grant: Grant | None = None
+    ) -> None:
+        self.uncovered = uncovered
+        self.grant = grant
+        self.is_over = False
+        self.given_back = 0
 
-    def grant_for(self, target: Target) -> Grant | None:
+    def permit(self, endpoint: Endpoint) -> None:
+        self.require_open()
+        if endpoint in self.uncovered:
+            raise AuthorityError("Not there.")
+
+    def require_open(self) -> None:
+        if self.is_over:
+            raise AuthorityError("The authorisation has expired.")
+
+    def may_prove(self, target: Target) -> Grant:
+        if self.grant is None:
+            raise AuthorityError("No request.")
         return self.grant
+
+    def give_back(self, grant: Grant) -> None:
+        self.given_back += 1
 
 
 class Polite:
     def __init__(self, *, leaves_alone: Sequence[Endpoint] = (), asks: bool = True) -> None:
         self.leaves_alone = leaves_alone
         self.asks = asks
-        self.remembered: list[Endpoint] = []
+        self.ended: list[tuple[Endpoint, Outcome]] = []
 
-    def may_probe(self, peer: Endpoint, target: Target) -> bool:
-        return peer not in self.leaves_alone
+    @contextmanager
+    def probing(self, peer: Endpoint, target: Target, now: datetime) -> Iterator[Leave]:
+        yield Leave(reason=Reason.TOO_SOON if peer in self.leaves_alone else Reason.GIVEN)
 
-    def may_prove(self, peer: Endpoint, target: Target) -> bool:
-        return self.asks
+    def end(self, peer: Endpoint, target: Target, outcome: Outcome, now: datetime) -> None:
+        self.ended.append((peer, outcome))
 
-    def met(self, sighting: Sighting, target: Target) -> None:
-        self.remembered.append(sighting.peer)
+    def begin_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
+        return Leave(reason=Reason.GIVEN if self.asks else Reason.TOO_SOON)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A database of places; it knows the countries of some addresses."""
+
+    name: str
+    countries: Mapping[Address, str]
+    day: date
+
+    @property
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.name.encode()).digest()
+
+    def origin(self, address: Address) -> Origin:
+        return Origin(country=self.countries.get(address, "FR"))
 
 
 class Stage:
@@ -160,23 +193,28 @@ class Stage:
         *,
         mandate: Mandated | None = None,
         manners: Polite | None = None,
-        places: Mapping[Endpoint, Where] | None = None,
+        countries: tuple[Mapping[Endpoint, str], Mapping[Endpoint, str]] = ({}, {}),
     ) -> None:
         self.log = Kept()
         self.swarm = swarm
         self.manners = manners or Polite()
+        self.mandate = mandate or Mandated()
         self.journal = Journal(self.log)
-        places = places or {}
-
-        def place_of(endpoint: Endpoint) -> Place:
-            return places.get(endpoint, Where())
-
+        tables = [
+            Table(
+                name=str(i),
+                day=NOW.date(),
+                countries={at.address: one for at, one in known.items()},
+            )
+            for i, known in enumerate(countries)
+        ]
         self.observer = Observer(
             Parts(
                 adapters={Network.BITTORRENT: swarm},
-                mandate=mandate or Mandated(),
+                mandate=self.mandate,
                 manners=self.manners,
-                place_of=place_of,
+                gazetteer=Gazetteer(jurisdiction=frozenset({"FR"}), databases=tables),
+                shared=SharedAddresses(),
                 journal=self.journal,
                 watch=WATCH,
                 clock=lambda: ClockReading(at=NOW, is_synchronised=True, error_ms=0.5),
@@ -210,7 +248,7 @@ def test_each_peer_is_met_once_and_recorded_with_all_who_named_it() -> None:
     looked = stage.look()
     assert sorted(one.text for one in stage.swarm.probed) == [peer(1).text, peer(2).text]
     assert (looked.named, looked.levels) == (2, {Level.MENTIONED: 1, Level.CLAIMS: 1})
-    assert looked.is_live
+    assert (looked.at_least(Level.ANSWERS), looked.at_least(Level.DELIVERED)) == (1, 0)
     by_level = {record["level"]: record for record in stage.sightings()}
     assert by_level[Level.CLAIMS]["sources"] == ["dht", "tracker"]
     assert by_level[Level.CLAIMS]["peer"] == {"address": "198.18.0.1", "port": 6881}
@@ -227,7 +265,7 @@ def test_an_entry_is_disclosed_once_and_before_its_sightings() -> None:
 
 def test_a_target_that_nobody_answers_for_is_not_disclosed() -> None:
     stage = Stage(Swarm([named(1)]))
-    assert not stage.look().is_live
+    assert stage.look().at_least(Level.ANSWERS) == 0
     assert stage.kinds() == ["sighting", "counts"]
 
 
@@ -239,7 +277,8 @@ def test_peers_that_others_name_are_met_too() -> None:
 
 
 def test_who_is_outside_is_counted_and_not_spoken_to() -> None:
-    stage = Stage(Swarm([named(1)]), places={peer(1): Where(is_outside=True)})
+    abroad = {peer(1): "DE"}
+    stage = Stage(Swarm([named(1)]), countries=(abroad, abroad))
     assert stage.look().outside == 1
     assert stage.swarm.probed == []
     [counts] = stage.log.records
@@ -250,7 +289,7 @@ def test_who_is_outside_is_counted_and_not_spoken_to() -> None:
 def test_who_is_not_covered_or_left_alone_is_not_spoken_to() -> None:
     stage = Stage(
         Swarm([named(1), named(2)]),
-        mandate=Mandated(uncovered=frozenset({peer(1)})),
+        mandate=Mandated(uncovered=[peer(1)]),
         manners=Polite(leaves_alone=[peer(2)]),
     )
     looked = stage.look()
@@ -262,7 +301,27 @@ def test_a_piece_is_asked_for_in_the_same_conversation() -> None:
     stage.look()
     [sighting] = stage.sightings()
     assert (sighting["level"], sighting["request_sha256"]) == (4, "01" * 32)
-    assert stage.swarm.probed == stage.swarm.asked == stage.manners.remembered == [peer(1)]
+    assert stage.swarm.probed == stage.swarm.asked == [peer(1)]
+    assert stage.manners.ended == [(peer(1), Outcome.SERVED)]
+    assert stage.mandate.given_back == 0
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CHOKED, Outcome.REFUSED, Outcome.CLAIMED])
+def test_leave_under_which_no_piece_came_is_given_back(outcome: Outcome) -> None:
+    swarm = Swarm([named(1)], {1: Level.CLAIMS})
+    swarm.proves = Level.CLAIMS, outcome
+    stage = Stage(swarm, mandate=Mandated(grant=GRANT))
+    stage.look()
+    assert stage.mandate.given_back == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.BAD_PIECE, Outcome.WEAK_PIECE])
+def test_leave_is_spent_where_a_piece_came_that_proves_nothing(outcome: Outcome) -> None:
+    swarm = Swarm([named(1)], {1: Level.CLAIMS})
+    swarm.proves = Level.CLAIMS, outcome
+    stage = Stage(swarm, mandate=Mandated(grant=GRANT))
+    stage.look()
+    assert stage.mandate.given_back == 0
 
 
 @pytest.mark.parametrize("level", [Level.MENTIONED, Level.ANSWERS, Level.HANDSHAKE])
@@ -282,7 +341,17 @@ def test_without_leave_without_manners_or_outside_nothing_is_asked_for() -> None
     assert asked() == [peer(1)]
     assert asked(mandate=Mandated()) == []
     assert asked(manners=Polite(asks=False)) == []
-    assert asked(places={peer(1): Where(may_be_proved=False)}) == []
+    assert asked(countries=({peer(1): "DE"}, {})) == []
+
+
+def test_several_peers_at_one_address_are_flagged() -> None:
+    neighbour = Candidate(endpoint=replace(peer(1), port=7000), source=Source.TRACKER)
+    swarm = Swarm([named(1), neighbour], {1: Level.CLAIMS})
+    swarm.levels[neighbour.endpoint] = Level.CLAIMS
+    stage = Stage(swarm)
+    stage.look()
+    [_, second] = stage.sightings()
+    assert "shared" in str(second["place"])
 
 
 def test_a_flood_of_names_ends() -> None:
@@ -292,10 +361,11 @@ def test_a_flood_of_names_ends() -> None:
 
 def test_what_the_authority_does_not_cover_any_more_ends_the_look() -> None:
     swarm = Swarm([named(1), named(2)])
-    swarm.refuses = AuthorityError("The authorisation has expired.")
-    stage = Stage(swarm)
+    mandate = swarm.stops = Mandated()
+    stage = Stage(swarm, mandate=mandate)
     with pytest.raises(AuthorityError, match="expired"):
         stage.look()
+    assert stage.sightings() != []
 
 
 def test_a_log_that_cannot_be_written_ends_the_look() -> None:

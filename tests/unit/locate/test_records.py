@@ -17,8 +17,8 @@ from protech.locate.adapter import (
     Source,
     Transport,
 )
+from protech.locate.papers import ClockReading
 from protech.locate.records import (
-    ClockReading,
     Record,
     Run,
     counts_record,
