@@ -1,0 +1,215 @@
+"""The last pages: leave to ask, self-test, databases, log, how to verify, words; pure."""
+
+from collections.abc import Iterator
+
+from protech.evidence.report import (
+    Blanks,
+    Block,
+    Code,
+    Column,
+    Facts,
+    Heading,
+    Notice,
+    Points,
+    Row,
+    Several,
+    Table,
+    Text,
+    digest,
+)
+from protech.locate.report.case import Database
+from protech.locate.report.material import Material, sha256_hex
+from protech.locate.report.self_test import Rate, SelfTest
+from protech.locate.report.words import Words
+
+STEPS = 6
+"""How many sentences ``verify_1`` and following there are."""
+
+GLOSSARY = 8
+"""How many words ``word_1`` and following are explained."""
+
+
+def requests(material: Material, words: Words) -> Iterator[Block]:
+    """Yield who gave leave to ask for pieces."""
+    yield Heading(level=1, text=words.say("requests"))
+    yield Text(text=words.say("requests_text"))
+    if not material.case.requests:
+        yield Text(text=words.say("requests_none"))
+        return
+    yield Table(
+        columns=(
+            Column(title=words.say("request_record"), is_number=True),
+            Column(title=words.say("request_at"), width=4),
+            Column(title=words.say("request_by"), width=4),
+            Column(title=words.say("request_sha256"), width=8),
+        ),
+        rows=tuple(
+            (
+                str(one.index),
+                words.moment(one.at),
+                words.several(list(one.operators)),
+                digest(one.sha256),
+            )
+            for one in material.case.requests
+        ),
+        size=8.5,
+    )
+
+
+def certificate(material: Material, words: Words) -> Iterator[Block]:
+    """Yield what this build got wrong in the laboratory, or that nobody has measured it."""
+    yield Heading(level=1, text=words.say("self_test"))
+    yield Text(text=words.say("self_test_text"))
+    found = material.self_test
+    if found is None:
+        yield Notice(
+            title=words.say("self_test_none_title"),
+            paragraphs=(words.say("self_test_none"),),
+            is_warning=True,
+        )
+        return
+    if not found.is_of(material.commit):
+        made = material.commit or words.say("commit_unknown")
+        yield Notice(
+            title=words.say("self_test_other_title"),
+            paragraphs=(words.say("self_test_other", measured=found.commit, made=made),),
+            is_warning=True,
+        )
+    yield from _measured(found, words)
+
+
+def databases(material: Material, words: Words) -> Iterator[Block]:
+    """Yield every database that any run or sighting names."""
+    yield Heading(level=1, text=words.say("databases"))
+    places = [one.place.databases for one in material.case.seen if one.place is not None]
+    given: list[tuple[Database, ...]] = [run.databases for run in material.case.runs]
+    found = {one.sha256: one for several in [*given, *places] for one in several}
+    if not found:
+        yield Text(text=words.say("databases_none"))
+        return
+    yield Text(text=words.say("databases_text"))
+    yield Table(
+        columns=(
+            Column(title=words.say("database"), width=3),
+            Column(title=words.say("dated"), width=2),
+            Column(title=words.say("sha256"), width=8),
+        ),
+        rows=tuple(
+            (one.name, one.date, digest(one.sha256))
+            for one in sorted(found.values(), key=lambda one: (one.name, one.date))
+        ),
+        size=8.5,
+    )
+
+
+def log(material: Material, words: Words) -> Iterator[Block]:
+    """Yield all checkpoints and stamps, and why runs ended."""
+    yield Heading(level=1, text=words.say("log"))
+    yield Text(text=words.say("log_text"))
+    if material.checkpoints:
+        yield _checkpoints(material, words)
+    else:
+        yield Text(text=words.say("log_none"))
+    covered = max((one.size for one in material.checkpoints), default=0)
+    if material.checkpoints and covered < material.case.records:
+        missing = words.number(material.case.records - covered)
+        yield Text(text=words.say("log_uncovered", count=missing))
+    if material.case.stops:
+        yield Heading(level=2, text=words.say("stops"))
+        yield Table(
+            columns=(
+                Column(title=words.say("stop_at"), width=1),
+                Column(title=words.say("stop_reason"), width=2),
+            ),
+            rows=tuple((words.moment(one.at), one.reason) for one in material.case.stops),
+        )
+
+
+def verifying(material: Material, words: Words) -> Iterator[Block]:
+    """Yield how a stranger checks the report."""
+    yield Heading(level=1, text=words.say("verify"))
+    yield Points(items=tuple(words.say(f"verify_{n}") for n in range(1, STEPS + 1)))
+    files = (("bundle_sha256", material.bundle), ("verifier_sha256", material.verifier))
+    rows: tuple[Row, ...] = tuple(
+        (words.say(name), Code(text=sha256_hex(text))) for name, text in files if text
+    )
+    if rows:
+        yield Facts(rows=rows)
+
+
+def glossary(words: Words) -> Iterator[Block]:
+    """Yield the words of the field, in plain ones."""
+    yield Heading(level=1, text=words.say("words"))
+    yield Table(
+        columns=(
+            Column(title=words.say("word"), width=1),
+            Column(title=words.say("meaning"), width=4),
+        ),
+        rows=tuple(
+            (words.say(f"word_{n}"), words.say(f"word_{n}_means"))
+            for n in range(1, GLOSSARY + 1)
+        ),
+    )
+
+
+def signing(words: Words) -> Iterator[Block]:
+    """Yield where an officer signs."""
+    yield Heading(level=1, text=words.say("signing"))
+    names = ("sign_name", "sign_quality", "sign_place", "sign_signature")
+    yield Blanks(text=words.say("signing_text"), names=tuple(words.say(name) for name in names))
+
+
+def _measured(found: SelfTest, words: Words) -> Iterator[Block]:
+    yield Facts(
+        rows=(
+            (words.say("self_test_date"), found.measured_on.isoformat()),
+            (words.say("self_test_commit"), Code(text=found.commit)),
+            (words.say("self_test_seeds"), words.several([str(seed) for seed in found.seeds])),
+        )
+    )
+    rates = [
+        (words.say("measure_precision", level=level), rate)
+        for level, rate in sorted(found.levels.items(), reverse=True)
+    ]
+    rates += [
+        (words.say("measure_recall", name=name), rate)
+        for name, rate in sorted(found.recall.items())
+    ]
+    yield Table(
+        columns=(
+            Column(title=words.say("measure"), width=5),
+            Column(title=words.say("right_of"), width=3, is_number=True),
+            Column(title=words.say("share"), width=2, is_number=True),
+            Column(title=words.say("interval"), width=4, is_number=True),
+        ),
+        rows=tuple((name, *_rate(rate, words)) for name, rate in rates),
+    )
+
+
+def _rate(rate: Rate, words: Words) -> tuple[str, str, str]:
+    return (
+        f"{words.number(rate.right)} / {words.number(rate.n)}",
+        words.share(rate.share),
+        f"{words.share(rate.low)} \N{EN DASH} {words.share(rate.high)}",
+    )
+
+
+def _checkpoints(material: Material, words: Words) -> Table:
+    rows = []
+    for one in sorted(material.checkpoints, key=lambda one: one.size):
+        parts: tuple[str | Code, ...] = (words.say("not_stamped"),)
+        if one.stamped_at is not None:
+            stamped = words.moment(one.stamped_at, thousandths=False)
+            parts = (stamped, one.authority or words.say("unknown"))
+        signed = words.moment(one.signed_at, thousandths=False)
+        rows.append((str(one.size), digest(one.root), signed, Several(parts=parts)))
+    return Table(
+        columns=(
+            Column(title=words.say("size"), is_number=True),
+            Column(title=words.say("root"), width=6),
+            Column(title=words.say("signed"), width=3),
+            Column(title=words.say("stamped"), width=4),
+        ),
+        rows=tuple(rows),
+        size=8.5,
+    )

@@ -1,0 +1,261 @@
+"""The access points and their sightings, one card each; pure."""
+
+from collections.abc import Iterator
+
+from protech.evidence.report import (
+    Block,
+    Card,
+    Cell,
+    Code,
+    Column,
+    Facts,
+    Heading,
+    Notice,
+    PageOf,
+    Row,
+    Several,
+    Table,
+    Text,
+)
+from protech.locate.adapter import Level
+from protech.locate.networks_listed import Flag
+from protech.locate.report.case import Place, Proven, Seen
+from protech.locate.report.cover import LEAST_HOURS
+from protech.locate.report.material import Material
+from protech.locate.report.peers import Peer
+from protech.locate.report.stamps import LATE, first_stamp
+from protech.locate.report.words import Words
+
+DIGEST_KINDS = {16: "MD4", 20: "SHA-1", 32: "SHA-256"}
+"""What a list holds of a piece, by its width in bytes."""
+
+ANONYMOUS = frozenset({Flag.TOR_EXIT, Flag.VPN, Flag.HOSTING})
+"""Flags that say that the subscriber is hardly the user."""
+
+
+def overview(material: Material, words: Words) -> Iterator[Block]:
+    """Yield the table of access points."""
+    yield Heading(level=1, text=words.say("overview"))
+    if not material.peers:
+        yield Text(text=words.say("overview_none"))
+        return
+    yield Text(text=words.say("overview_text"))
+    yield Table(
+        columns=(
+            Column(title=words.say("number"), is_number=True),
+            Column(title=words.say("endpoint"), width=5),
+            Column(title=words.say("sightings_l4"), is_number=True),
+            Column(title=words.say("sightings_l3"), is_number=True),
+            Column(title=words.say("first_last"), width=5),
+            Column(title=words.say("operator"), width=4),
+            Column(title=words.say("on_page"), is_number=True),
+        ),
+        rows=tuple(_overview_row(peer, words) for peer in material.peers),
+        size=8.5,
+    )
+
+
+def peers(material: Material, words: Words) -> Iterator[Block]:
+    """Yield a section for each access point, with all its sightings."""
+    for peer in material.peers:
+        title = words.say("peer_title", number=peer.number, endpoint=peer.socket.text)
+        yield Heading(level=2, text=title, label=_label(peer))
+        yield Facts(rows=tuple(_peer_rows(peer, words)))
+        yield from _warnings(peer, words)
+        for one in peer.seen:
+            yield _card(one, material, words)
+
+
+def flags_of(flags: tuple[str, ...], words: Words) -> str:
+    """Return flags in words."""
+    return words.several([words.named("flag", flag) for flag in flags])
+
+
+def countries_of(place: Place, words: Words) -> str:
+    """Return what each database says."""
+    said = [f"{name}: {country or words.say('unknown')}" for name, country in place.countries]
+    return "; ".join(said) or words.say("unknown")
+
+
+def _label(peer: Peer) -> str:
+    return f"peer-{peer.number}"
+
+
+def _overview_row(peer: Peer, words: Words) -> tuple[Cell, ...]:
+    delivered = len(peer.delivered)
+    return (
+        str(peer.number),
+        Code(text=peer.socket.text),
+        words.number(delivered),
+        words.number(len(peer.seen) - delivered),
+        Several(
+            parts=(
+                words.moment(peer.first_at, thousandths=False),
+                words.moment(peer.last_at, thousandths=False),
+            )
+        ),
+        operator_of(peer.place, words),
+        PageOf(label=_label(peer)),
+    )
+
+
+def operator_of(place: Place | None, words: Words) -> str:
+    """Return whose network an address belongs to."""
+    if place is None:
+        return words.say("unknown")
+    number = "" if place.asn is None else f"AS{place.asn}"
+    return " ".join(one for one in (number, place.operator) if one) or words.say("unknown")
+
+
+def _peer_rows(peer: Peer, words: Words) -> Iterator[Row]:
+    delivered = len(peer.delivered)
+    claimed = len(peer.seen) - delivered
+    yield words.say("peer_level"), words.say(f"l{peer.level.value}")
+    counts = words.say(
+        "peer_sightings_value", l4=words.number(delivered), l3=words.number(claimed)
+    )
+    yield words.say("peer_sightings"), counts
+    yield words.say("peer_first"), words.moment(peer.first_at)
+    yield words.say("peer_last"), words.moment(peer.last_at)
+    yield (
+        words.say("peer_entries"),
+        Several(parts=tuple(Code(text=one) for one in peer.entries)),
+    )
+    yield words.say("peer_place"), _place(peer.place, words)
+    yield words.say("operator"), operator_of(peer.place, words)
+    yield words.say("flags"), flags_of(peer.flags, words)
+
+
+def _warnings(peer: Peer, words: Words) -> Iterator[Block]:
+    if anonymous := tuple(flag for flag in peer.flags if flag in ANONYMOUS):
+        yield Notice(
+            title=words.say("peer_anonymous_title"),
+            paragraphs=(words.say("peer_anonymous", flags=flags_of(anonymous, words)),),
+            is_warning=True,
+        )
+    if peer.same_address:
+        numbers = ", ".join(str(number) for number in peer.same_address)
+        yield Notice(
+            title=words.say("peer_shared_title"),
+            paragraphs=(words.say("peer_shared", numbers=numbers),),
+            is_warning=True,
+        )
+    if peer.client_ids > 1:
+        yield Text(text=words.say("peer_ids", count=peer.client_ids), is_small=True)
+    asked = "peer_proposed" if peer.proposal.is_proposed else "peer_not_proposed"
+    yield Text(text=words.say(asked, hours=LEAST_HOURS), is_small=True)
+
+
+def _card(one: Seen, material: Material, words: Words) -> Card:
+    local = Code(text=one.local.text) if one.local else words.say("unknown")
+    named = [words.named("source", source) for source in one.sources]
+    pairs: tuple[Row, ...] = (
+        (words.say("began"), words.moment(one.started_at)),
+        (words.say("ended"), words.moment(one.ended_at)),
+        (words.say("remote"), Code(text=one.peer.text)),
+        (words.say("local"), local),
+        (words.say("network"), network_of(one, words)),
+        (words.say("clock"), clock_of(one, words)),
+        (words.say("attempts"), words.number(one.attempts)),
+        (words.say("named_by"), words.several(named)),
+    )
+    return Card(
+        title=words.say(
+            "sighting_title",
+            index=one.index,
+            level=words.say(f"l{one.level.value}"),
+            at=words.moment(one.started_at),
+        ),
+        pairs=pairs,
+        wide=tuple(_wide(one, material, words)),
+        is_strong=one.level is Level.DELIVERED,
+    )
+
+
+def _wide(one: Seen, material: Material, words: Words) -> Iterator[Row]:
+    yield (
+        words.say("entry"),
+        words.say("entry_value", entry=one.entry, list=one.list_name, version=one.list_version),
+    )
+    yield words.say("outcome"), words.named("outcome", one.outcome)
+    if one.claims is not None:
+        counts = {
+            name: words.number(getattr(one.claims, name))
+            for name in ("listed_held", "listed_total", "held", "total")
+        }
+        yield words.say("claims"), words.say("claims_value", **counts)
+    if one.proof is not None and one.level is Level.DELIVERED:
+        yield from _proof(one.proof, words)
+    if one.request_sha256 is not None:
+        yield words.say("request"), Code(text=one.request_sha256.hex())
+    if one.client_name or one.client_id:
+        yield words.say("client"), _client(one)
+    yield words.say("place"), _place(one.place, words)
+    yield words.say("stamp"), _stamp(one, material, words)
+    yield words.say("shows_short"), words.say(f"l{one.level.value}_shows")
+    yield words.say("shows_not_short"), words.say(f"l{one.level.value}_not")
+    yield words.say("precision_short"), words.rate(material.measured.get(one.level))
+
+
+def _proof(proof: Proven, words: Words) -> Iterator[Row]:
+    yield (
+        words.say("piece"),
+        words.say(
+            "piece_value",
+            piece=proof.piece,
+            length=words.number(proof.length_bytes),
+            offset=words.number(proof.offset_bytes),
+            distinct=proof.distinct_bytes,
+        ),
+    )
+    kind = DIGEST_KINDS.get(len(proof.digest), "")
+    listed = words.say("digest_value", kind=kind, digest=proof.digest.hex())
+    yield words.say("digest_listed"), Code(text=listed)
+    yield words.say("digest_measured"), Code(text=proof.sha256.hex())
+
+
+def network_of(one: Seen, words: Words) -> str:
+    """Return which network a conversation was in, and what carried it."""
+    return words.say(
+        "network_value",
+        network=words.named("network", one.network),
+        transport=words.named("transport", one.transport or "none"),
+    )
+
+
+def clock_of(one: Seen, words: Words) -> str:
+    """Return how far the times of a sighting can be off."""
+    if not one.clock.is_synchronised:
+        return words.say("clock_bad")
+    if one.clock.error_ms is None:
+        return words.say("clock_good_unknown")
+    return words.say("clock_good", error=words.decimal(one.clock.error_ms, places=1))
+
+
+def _client(one: Seen) -> Cell:
+    parts: list[str | Code] = []
+    if one.client_name:
+        parts.append(one.client_name)
+    if one.client_id:
+        parts.append(Code(text=one.client_id.hex()))
+    return Several(parts=tuple(parts))
+
+
+def _place(place: Place | None, words: Words) -> str:
+    if place is None:
+        return words.say("place_none")
+    verdict = words.named("place", place.verdict)
+    return words.say("place_value", verdict=verdict, countries=countries_of(place, words))
+
+
+def _stamp(one: Seen, material: Material, words: Words) -> str:
+    stamp = first_stamp(material.checkpoints, one.index)
+    if stamp is None or stamp.stamped_at is None:
+        return words.say("stamp_none")
+    delay = stamp.stamped_at - one.ended_at
+    return words.say(
+        "stamp_late" if delay >= LATE else "stamp_value",
+        authority=stamp.authority or words.say("unknown"),
+        at=words.moment(stamp.stamped_at, thousandths=False),
+        delay=words.delay(delay),
+    )

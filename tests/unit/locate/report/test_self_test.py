@@ -1,0 +1,64 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from protech.errors import SourceError
+from protech.locate.report import self_test
+from tests.locate_case import COMMIT, SELF_TEST
+
+
+def test_a_certificate_is_read() -> None:
+    found = self_test.read(SELF_TEST)
+    assert found.measured_on.isoformat() == "2026-11-28"
+    assert found.seeds == (1, 2, 3)
+    assert found.levels[4].right == 3100
+    assert found.recall["tcp"].share == 0.9944
+    assert found.content == SELF_TEST
+
+
+def test_a_certificate_is_of_one_commit_and_of_no_other() -> None:
+    found = self_test.read(SELF_TEST)
+    assert found.is_of(COMMIT)
+    assert found.is_of(COMMIT[:7])
+    assert not found.is_of(COMMIT[:6])
+    assert not found.is_of("")
+    assert not found.is_of("f" * 40)
+
+
+def test_a_date_may_have_a_time() -> None:
+    at = json.dumps({**json.loads(SELF_TEST), "date": "2026-11-28T10:00:00Z"})
+    assert self_test.read(at).measured_on.isoformat() == "2026-11-28"
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> str:
+    fields = json.loads(SELF_TEST)
+    change(fields)
+    return json.dumps(fields)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        changed(lambda fields: fields.update(v=2)),
+        changed(lambda fields: fields.update(date="yesterday")),
+        changed(lambda fields: fields.update(commit="not a commit")),
+        changed(lambda fields: fields["levels"]["L4"].update(true=3101)),
+        changed(lambda fields: fields["levels"]["L4"].update(true=3000)),
+        changed(lambda fields: fields["levels"]["L4"].update(low=1.1)),
+        changed(lambda fields: fields["levels"]["L4"].update(high=None)),
+        changed(lambda fields: fields["levels"]["L3"].update(low=0.95)),
+    ],
+)
+def test_numbers_that_do_not_agree_are_refused(content: str) -> None:
+    with pytest.raises(SourceError, match="self-test certificate"):
+        self_test.read(content)
+
+
+def test_what_ships_is_a_certificate_or_nothing() -> None:
+    found = self_test.shipped()
+    assert found is None or found.levels
