@@ -141,15 +141,16 @@ class Pieces:
 
 
 class Bucket:
-    """At most ``per_s`` acts a second, and ``burst`` at once; it starts empty.
+    """At most ``per_s`` acts a second in the long run, and ``burst`` at once.
 
-    Empty, so that a program which dies and starts again over and over asks no more.
+    Whoever takes more than a burst together goes into debt, and waits longer next time. It
+    starts empty, so that a program which dies and starts over and over asks no more.
     """
 
     def __init__(self, per_s: float, *, burst: float | None = None) -> None:
-        """Set the rate; ``burst`` is a second's worth unless said."""
+        """Set the rate; ``burst`` is a tenth of a second's worth, or one, unless said."""
         self._per_s = per_s
-        self._most = per_s if burst is None else burst
+        self._most = max(1.0, per_s / 10) if burst is None else burst
         self._level = 0.0
         self._at: datetime | None = None
 
@@ -160,10 +161,12 @@ class Bucket:
             self._level = min(self._most, self._level + gained)
         if self._at is None or now > self._at:  # a clock set back gives nothing
             self._at = now
-        if self._level >= acts:
+        needed = min(acts, self._most)
+        if self._level >= needed:
             self._level -= acts
             return timedelta()
-        return timedelta(seconds=(min(acts, self._most) - self._level) / self._per_s)
+        wait = timedelta(seconds=(needed - self._level) / self._per_s)
+        return max(wait, timedelta(milliseconds=1))  # never none by rounding
 
 
 class Places:

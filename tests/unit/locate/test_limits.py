@@ -116,6 +116,25 @@ def test_a_bucket_never_gives_more_than_its_rate_and_burst(
         latest = max(latest, at)
         given_leave += not bucket.take(at)
     assert given_leave <= (latest - NOON).total_seconds() * per_s + 1e-6
+    assert max_in_a_second(per_s) <= per_s + max(1, per_s / 10) + 1
+
+
+def max_in_a_second(per_s: int) -> int:
+    bucket, times = Bucket(per_s), []
+    for i in range(3000):
+        at = NOON + i * MOMENT
+        if not bucket.take(at):
+            times.append(at)
+    within = timedelta(seconds=1)
+    return max((sum(one <= at < one + within for at in times) for one in times), default=0)
+
+
+def test_whoever_takes_more_than_a_burst_waits_for_it_afterwards() -> None:
+    bucket = Bucket(10, burst=2)
+    bucket.take(NOON)
+    assert not bucket.take(NOON + timedelta(seconds=1), 50)
+    assert bucket.take(NOON + timedelta(seconds=1), 50) == timedelta(seconds=5)
+    assert not bucket.take(NOON + timedelta(seconds=6), 50)
 
 
 def test_more_than_a_burst_is_never_given_at_once() -> None:

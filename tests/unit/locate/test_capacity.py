@@ -1,0 +1,90 @@
+"""The arithmetic of capacity."""
+
+import math
+
+import pytest
+
+from protech.locate.capacity import (
+    Measured,
+    Needs,
+    Rates,
+    as_text,
+    compare,
+    needs,
+    observed,
+    rates_of,
+    vantages,
+)
+from protech.locate.limits import Politeness
+
+RUN = Measured(
+    seconds=100,
+    look_ups=50,
+    queries=850,
+    named=9300,
+    probes=9300,
+    answered=6138,
+    probe_s=6138 * 0.2 + 3162 * 9,
+    look_up_s=5,
+    log_bytes=9_300_000,
+    cpu_s=0.1 + 2.325,
+)
+
+
+def test_a_hundred_thousand_targets_an_hour_need_what_the_research_says() -> None:
+    needed = needs(100_000, Rates())
+    assert round(needed.queries_per_s) == 2222
+    assert round(needed.probes_per_s) == 139
+    assert 55_000 < needed.log_bytes_per_s < 65_000
+    assert needed.cores < 0.1
+    by_limit = vantages(needed, Politeness())
+    assert (by_limit.by_queries, by_limit.by_probes, by_limit.by_conversations) == (9, 3, 8)
+    assert by_limit.count == 9
+
+
+def test_one_vantage_is_the_least() -> None:
+    assert vantages(needs(0, Rates()), Politeness()).count == 1
+
+
+def test_peers_that_were_spoken_to_lately_cost_nothing() -> None:
+    fresh, later = needs(1000, Rates()), needs(1000, Rates(), fresh_share=0.1)
+    assert later.probes_per_s == pytest.approx(fresh.probes_per_s / 10)
+    assert later.queries_per_s == fresh.queries_per_s
+
+
+def test_the_rates_of_a_run_give_back_the_run() -> None:
+    rates = rates_of(RUN, Rates())
+    assert rates.queries_per_look_up == 17
+    assert rates.answer_s == pytest.approx(0.2)
+    assert rates.answering_share == pytest.approx(0.66)
+    assert rates.probes_per_s_core == pytest.approx(4000)
+    assert rates.record_bytes == 1000
+    for row in compare(needs(50 * 36, rates), observed(RUN)):
+        assert row.ratio == pytest.approx(1), row.name
+
+
+def test_a_run_that_shows_nothing_leaves_the_assumptions() -> None:
+    nothing = Measured(
+        seconds=0,
+        look_ups=0,
+        queries=0,
+        named=0,
+        probes=0,
+        answered=0,
+        probe_s=0,
+        look_up_s=0,
+        log_bytes=0,
+        cpu_s=0,
+    )
+    assert rates_of(nothing, Rates()) == Rates()
+    assert observed(nothing).queries_per_s == 0
+
+
+def test_figures_stand_side_by_side() -> None:
+    zero = needs(0, Rates())
+    rows = compare(zero, observed(RUN))
+    assert all(math.isinf(row.ratio) for row in rows)
+    assert all(row.ratio == 1 for row in compare(zero, zero))
+    text = as_text(compare(needs(1000, Rates()), observed(RUN)))
+    assert len(text.splitlines()) == 1 + len(Needs.__dataclass_fields__)
+    assert "queries_per_s" in text
