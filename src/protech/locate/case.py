@@ -1,0 +1,164 @@
+"""The directory of a case: its key, its log, its papers, and what is remembered beside them.
+
+    case.json   its name, and whether it is of a lab     papers/   what was signed (``filed``)
+    key.json    its one key, wrapped                     log/      the records, and their tree
+    log.key     signs checkpoints; sealed                stamps/   of checkpoints (RFC 3161)
+    leases.db, courtesy.db   keyed names and times       archive/  sightings as sealed Parquet
+
+All but ``case.json`` and ``papers`` is under the case's key.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from protech.errors import ConfigError, TrustError
+from protech.evidence import case_key
+from protech.evidence.case_key import Wraps
+from protech.evidence.ciphers import derive
+from protech.evidence.log import Log
+from protech.lists.note import is_name
+from protech.locate.vault import Vault
+from protech.settings import private_directory, write_private
+from protech.signing import Key, write_new
+
+FORMAT_VERSION = 1
+
+ABOUT = "case.json"
+ABOUT_BYTES = 64 * 1024
+LOG = "log"
+LOG_KEY = "log.key"
+PAPERS = "papers"
+STAMPS = "stamps"
+ARCHIVE = "archive"
+LEASES = "leases.db"
+COURTESY = "courtesy.db"
+
+SEED_BYTES = 32
+
+type Unwrap = Callable[[Wraps], bytes]
+"""Opens a case's key: with a token, or an age identity of the authority."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A case that is open."""
+
+    folder: Path
+    name: str
+    is_lab: bool
+    data_key: bytes = field(repr=False)
+
+    @property
+    def papers(self) -> Path:
+        """Where what was signed stands."""
+        return self.folder / PAPERS
+
+    @property
+    def pseudonym_key(self) -> bytes:
+        """What peers are called by whom no record names."""
+        return derive(self.data_key, purpose="protech locate pseudonyms")
+
+    def vault(self, purpose: str) -> Vault:
+        """Return what names and hides the contents of one store."""
+        return Vault(self.data_key, purpose=purpose)
+
+    def open_log(self, *, for_writing: bool = False) -> Log:
+        """Open the log of records.
+
+        Raises:
+            SourceError, ConfigError, TrustError: As ``Log.open``.
+        """
+        signer = self._signer() if for_writing else None
+        return Log.open(self.folder / LOG, signer=signer, data_key=self.data_key)
+
+    def _signer(self) -> Key:
+        sealed = (self.folder / LOG_KEY).read_bytes()
+        return Key.of_seed(self.vault(LOG_KEY).open_bytes(sealed, LOG_KEY.encode()))
+
+
+def create_case(
+    folder: Path,
+    *,
+    name: str,
+    is_lab: bool,
+    recipients: Sequence[str],
+    tokens: Sequence[bytes] = (),
+) -> Case:
+    """Make the directory of a new case; ``case.json`` comes last, so a kill leaves none.
+
+    Args:
+        folder: Where; it must not be there, or hold nothing but papers.
+        name: As the authorisation calls the case.
+        is_lab: Whether it is of a lab, for good.
+        recipients: The authority's age recipients, who can open the case.
+        tokens: The public points of the operators' tokens, which can, too.
+
+    Raises:
+        ConfigError: Something is there already, or it cannot be written.
+        TrustError: The name cannot be one, or a recipient is none.
+    """
+    if not is_name(name):
+        raise TrustError(
+            "The name of a case is printable and has no spaces and plus signs; it is what the"
+            " authorisation says."
+        )
+    private_directory(folder)
+    if any(one.name != PAPERS for one in folder.iterdir()):
+        raise ConfigError(
+            f"There is something in {folder} already, and it is no case; name a new directory,"
+            " or remove what a case that was never whole left there."
+        )
+    data_key = case_key.create(folder, case=name, recipients=recipients, tokens=tokens)
+    case = Case(folder=folder, name=name, is_lab=is_lab, data_key=data_key)
+    seed = os.urandom(SEED_BYTES)
+    write_new(folder / LOG_KEY, case.vault(LOG_KEY).seal_bytes(seed, LOG_KEY.encode()))
+    signer = Key.of_seed(seed)
+    Log.create(folder / LOG, origin=name, signer=signer, data_key=data_key).close()
+    about = {"v": FORMAT_VERSION, "name": name, "lab": is_lab}
+    write_private(folder / ABOUT, json.dumps(about).encode() + b"\n")
+    return case
+
+
+def open_case(folder: Path, unwrap: Unwrap) -> Case:
+    """Open the case in a directory.
+
+    Raises:
+        ConfigError: There is none, or its key was destroyed.
+        TrustError: It was changed, or ``unwrap`` does not open it.
+    """
+    about = _about(folder)
+    wraps = case_key.read_wraps(folder)
+    name, is_lab = about.get("name"), about.get("lab")
+    if wraps.case != name or not isinstance(is_lab, bool) or not isinstance(name, str):
+        raise TrustError(
+            f"The case in {folder} and its key have different names: one of them was put there"
+            " from elsewhere. Put back its copy."
+        )
+    return Case(folder=folder, name=name, is_lab=is_lab, data_key=unwrap(wraps))
+
+
+def is_case(folder: Path) -> bool:
+    """Return whether a whole case is in a directory."""
+    return (folder / ABOUT).exists()
+
+
+def _about(folder: Path) -> dict[str, object]:
+    try:
+        with (folder / ABOUT).open("rb") as file:
+            about = json.loads(file.read(ABOUT_BYTES))
+    except OSError as refused:
+        raise ConfigError(
+            f"There is no case in {folder}: {refused.strerror}. `protech locate run` begins"
+            " one."
+        ) from refused
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict) or about.get("v") != FORMAT_VERSION:
+        raise TrustError(
+            f"What {folder} says of its case was changed, or is of another version; put back"
+            " its copy."
+        )
+    return about
