@@ -33,9 +33,9 @@ class Politeness:
     piece_pause: timedelta = SEPARATION
     """Between two of them: sooner, the second would prove nothing that the first did not."""
     concurrent: int = 64
-    concurrent_per_address: int = 2
+    concurrent_per_address: int = 8
     """Conversations at once; several peers may be behind an address."""
-    concurrent_per_target: int = 32
+    concurrent_per_target: int = 64
     probes_per_target_per_h: int = 2000
     """A poisoned tracker may name millions: what one file may cost."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from protech.errors import ConfigError
@@ -183,13 +183,19 @@ def plain_address(address: Address) -> Address:
 
 LAB_DAY = date(2026, 11, 1)
 
-LAB_COUNTRIES: Sequence[tuple[IPv4Network, str, int, str]] = (
-    (IPv4Network("127.0.0.0/9"), "XA", 64496, "Lab network A"),
-    (IPv4Network("127.128.0.0/9"), "XB", 64497, "Lab network B"),
-    (IPv4Network("198.18.0.0/16"), "XA", 64496, "Lab network A"),
-    (IPv4Network("198.19.0.0/16"), "XB", 64497, "Lab network B"),
+LAB_HOME = "XA"
+LAB_ABROAD = "XB"
+"""Countries that ISO 3166 leaves to its users."""
+
+LAB_NETWORKS: Sequence[tuple[IPv4Network | IPv6Network, str, int, str]] = (
+    (IPv4Network("127.255.0.0/16"), LAB_ABROAD, 64498, "Lab network C"),
+    (IPv4Network("127.0.0.0/9"), LAB_HOME, 64496, "Lab network A"),
+    (IPv4Network("127.128.0.0/9"), LAB_HOME, 64497, "Lab network B"),
+    (IPv4Network("198.18.0.0/16"), LAB_HOME, 64496, "Lab network A"),
+    (IPv4Network("198.19.0.0/16"), LAB_ABROAD, 64498, "Lab network C"),
+    (IPv6Network("::1/128"), LAB_HOME, 64496, "Lab network A"),
 )
-"""Countries that ISO 3166 leaves to its users, and network numbers for examples (RFC 5398)."""
+"""The first that holds an address; the numbers are for examples (RFC 5398)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +216,7 @@ class LabDatabase:
 
     def origin(self, address: Address) -> Origin:
         """Return the made-up country of a lab's address; nothing of any other."""
-        for network, country, asn, operator in LAB_COUNTRIES:
+        for network, country, asn, operator in LAB_NETWORKS:
             if address in network:
                 return Origin(country=country, asn=asn, operator=operator)
         return Origin()

@@ -164,11 +164,14 @@ def lab(text: str) -> Place:
     ("text", "country", "verdict"),
     [
         ("127.0.0.1", "XA", Verdict.INSIDE),
-        ("127.128.0.1", "XB", Verdict.OUTSIDE),
+        ("127.128.0.1", "XA", Verdict.INSIDE),
+        ("127.254.255.255", "XA", Verdict.INSIDE),
+        ("127.255.0.1", "XB", Verdict.OUTSIDE),
         ("198.18.3.4", "XA", Verdict.INSIDE),
         ("198.19.3.4", "XB", Verdict.OUTSIDE),
         ("192.0.2.1", None, Verdict.UNDETERMINED),
-        ("::1", None, Verdict.UNDETERMINED),
+        ("::1", "XA", Verdict.INSIDE),
+        ("::2", None, Verdict.UNDETERMINED),
     ],
 )
 def test_the_lab_has_made_up_countries(text: str, country: str, verdict: Verdict) -> None:
