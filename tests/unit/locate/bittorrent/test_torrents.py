@@ -91,7 +91,10 @@ def test_keys_are_what_libtorrent_reads_from_the_same_torrent(make: Make, kind: 
         assert tree.first_piece == layout.file_offset(at) // PIECE
         whole(tree)
     assert {key.trackers for key in keys} == {()}
-    assert {key.weak for key in first} <= {()}
+    # Of both versions together, the end of a file is followed by padding, which is filler.
+    assert [key.weak for key in first] == ([()] * 3 if kind == V1 else [(2,), (3,), ()])[
+        : len(first)
+    ]
     # The last piece of the second file has seven bytes where no file shares it.
     assert [key.weak for key in second] == [(), (3,), ()][: len(second)]
 
