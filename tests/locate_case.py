@@ -28,8 +28,8 @@ from protech.locate.adapter import (
     Transport,
 )
 from protech.locate.identify import Watch, entry_of
+from protech.locate.papers import ClockReading
 from protech.locate.records import (
-    ClockReading,
     Record,
     Run,
     counts_record,

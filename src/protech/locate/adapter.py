@@ -3,7 +3,7 @@
 The levels mean the same on every network; nothing above this module knows a protocol.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,7 +58,6 @@ class Transport(StrEnum):
     UTP = "utp"
     """BEP 29, over UDP."""
     UTP_MSE = "utp_mse"
-    ED2K_OBFUSCATED = "ed2k_obfuscated"
 
 
 class Outcome(StrEnum):
@@ -236,8 +235,11 @@ class Adapter(Protocol):
 
     network: Network
 
-    def discover(self, target: Target) -> AsyncIterator[Candidate]:
-        """Yield peers that are named for a target as they come; the same one may come again."""
+    def discover(self, target: Target) -> AsyncGenerator[Candidate, None]:
+        """Yield peers that are named for a target as they come; the same one may come again.
+
+        Whoever stops early closes it (``contextlib.aclosing``).
+        """
         ...
 
     def probe(

@@ -8,7 +8,8 @@ It knows no protocol and decides nothing: the network's adapter says what a conv
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from protech.errors import AuthorityError
@@ -93,12 +94,13 @@ class Observer:
         """
         look = _Look(self, target)
         try:
-            async with asyncio.TaskGroup() as group:
+            adapter = self._parts.adapters[target.network]
+            async with (
+                aclosing(adapter.discover(target)) as named,
+                asyncio.TaskGroup() as group,
+            ):
                 look.group = group
-                async for candidate in self._parts.adapters[target.network].discover(target):
-                    look.consider(candidate)
-                    if look.over is not None:
-                        break
+                await look.hear(named)
         except BaseExceptionGroup as several:
             raise _first(several) from several
         counts = look.looked()
@@ -199,6 +201,16 @@ class _Look:
         self._named: dict[Endpoint, set[Source]] = {}
         self._counts: Counter[str] = Counter()
         self._levels: Counter[Level] = Counter()
+
+    async def hear(self, named: AsyncIterator[Candidate]) -> None:
+        """Begin conversations as peers are named, while the run goes on."""
+        try:
+            async for candidate in named:
+                self.consider(candidate)
+                if self.over is not None:
+                    return
+        except AuthorityError as over:
+            self.over = over
 
     def consider(self, candidate: Candidate) -> None:
         """Begin a conversation with a peer, unless there is a reason not to."""

@@ -55,6 +55,12 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _head(kind: str, clock: ClockReading) -> Record:
+    """Return what every record begins with."""
+    told = {"synchronised": clock.is_synchronised, "error_ms": clock.error_ms}
+    return {"v": FORMAT_VERSION, "kind": kind, "at": utc_text(clock.at), "clock": told}
+
+
 def run_record(run: Run, clock: ClockReading) -> Record:
     """Return the record that a run begins with."""
     watch = run.watch
@@ -171,11 +177,6 @@ def stop_record(reason: str, clock: ClockReading) -> Record:
 def pseudonym(peer: Endpoint, key: bytes) -> str:
     """Return what a peer is called that no record names; it means nothing outside its case."""
     return hmac.digest(key, peer.text.encode(), "sha256")[:PSEUDONYM_BYTES].hex()
-
-
-def _head(kind: str, clock: ClockReading) -> Record:
-    told = {"synchronised": clock.is_synchronised, "error_ms": clock.error_ms}
-    return {"v": FORMAT_VERSION, "kind": kind, "at": utc_text(clock.at), "clock": told}
 
 
 def _target_fields(target: Target) -> Record:

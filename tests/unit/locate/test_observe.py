@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -73,7 +73,7 @@ class Swarm:
         self.stops: Mandated | None = None
         self.proves = Level.DELIVERED, Outcome.SERVED
 
-    async def discover(self, target: Target) -> AsyncIterator[Candidate]:
+    async def discover(self, target: Target) -> AsyncGenerator[Candidate, None]:
         for candidate in self.candidates:
             yield candidate
             await asyncio.sleep(0)
