@@ -44,6 +44,12 @@ REQUEST = "proof_request"
 
 REMEDY = "get it again from who made it"
 
+PARSERS: Mapping[str, Callable[[Fields], object]] = {
+    AUTHORISATION: parse_authorisation,
+    TIMESTAMP: parse_timestamp,
+    REQUEST: parse_request,
+}
+
 VERIFY: Mapping[int, Callable[[bytes, bytes, bytes], bool]] = {
     PUBLIC_BYTES: verify,
     P256_PUBLIC_BYTES: verify_p256,
@@ -90,7 +96,11 @@ class Document:
 
 
 def canonical(fields: object) -> bytes:
-    """Return JSON in the one form that is signed."""
+    """Return JSON in the one form that is signed.
+
+    Raises:
+        UnicodeEncodeError: A text in it is none of Unicode (a lone surrogate).
+    """
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
@@ -120,6 +130,27 @@ def make_request(terms: ProofRequest) -> Document:
         TrustError: It does not hold together.
     """
     return _made(REQUEST, request_fields(terms), parse_request)
+
+
+def draft(content: bytes) -> Document:
+    """Return a paper to be signed, out of terms that an authority's officer wrote as JSON.
+
+    The fields are those of the paper; ``kind`` says which sort it is.
+
+    Raises:
+        TrustError: They are no terms of a paper.
+    """
+    try:
+        told = json.loads(content.decode()) if len(content) <= FILE_BYTES else None
+    except (ValueError, RecursionError):
+        told = None
+    fields: dict[str, object] = told if isinstance(told, dict) else {}
+    kind = str(fields.get("kind"))
+    if kind not in PARSERS:
+        raise TrustError(
+            f"That is no JSON object whose 'kind' is one of {', '.join(PARSERS)}; mend it."
+        )
+    return _made(kind, fields, PARSERS[kind])
 
 
 def document_of[T](paper: Paper[T]) -> Document:
@@ -196,7 +227,10 @@ def read_request(content: bytes) -> Paper[ProofRequest]:
 
 
 def _made[T](kind: str, fields: dict[str, object], parse: Callable[[Fields], T]) -> Document:
-    text = canonical({"v": FORMAT_VERSION, "kind": kind, **fields}).decode()
+    try:
+        text = canonical({"v": FORMAT_VERSION, **fields, "kind": kind}).decode()
+    except UnicodeEncodeError:
+        raise TrustError(f"The paper is not UTF-8; {REMEDY}.") from None
     _terms(text, "The paper", kind, parse)
     return Document(text=text)
 
@@ -205,7 +239,10 @@ def _verified[T](
     document: Document, what: str, kind: str, parse: Callable[[Fields], T]
 ) -> Paper[T]:
     """Return what a document says, once all of its signatures hold."""
-    message = _encoded(document.text, what)
+    try:
+        message = document.text.encode()
+    except UnicodeEncodeError:
+        raise TrustError(f"{what} is not UTF-8; {REMEDY}.") from None
     for one in document.signatures:
         check = VERIFY.get(len(one.public))
         if check is None or not check(one.public, message, one.signature):
@@ -244,13 +281,6 @@ def _require[T](paper: Paper[T], quorum: Quorum, what: str, authority: str) -> N
             f"{what} has {count} of the {quorum.threshold} signatures that {authority} asks"
             " for; have those sign it whose keys its package names."
         )
-
-
-def _encoded(text: str, what: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise TrustError(f"{what} is not UTF-8; {REMEDY}.") from None
 
 
 def _base64(raw: bytes) -> str:

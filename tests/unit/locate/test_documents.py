@@ -14,6 +14,7 @@ from protech.locate.documents import (
     Document,
     canonical,
     document_of,
+    draft,
     make_authorisation,
     make_request,
     make_timestamp,
@@ -224,3 +225,25 @@ def test_operators_sign_in_any_order() -> None:
     one = request_document(paper, *OPERATORS)
     other = request_document(paper, *reversed(OPERATORS))
     assert read_request(one.content).signers == read_request(other.content).signers
+
+
+def test_an_officer_drafts_terms_as_json() -> None:
+    for document in (AUTHORISED, timestamp_document(), request_document(authorisation())):
+        written = json.dumps(json.loads(document.text), indent=1).encode()
+        assert draft(written).text == document.text
+    without = {key: value for key, value in fields().items() if key != "v"}
+    assert draft(json.dumps(without).encode()).text == AUTHORISED.text
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"kind":1}', b'{"kind":"warrant"}', b"[" * FILE_BYTES]
+)
+def test_what_is_no_draft_is_refused(content: bytes) -> None:
+    with pytest.raises(TrustError, match="no JSON object whose 'kind'"):
+        draft(content)
+
+
+def test_a_draft_that_cannot_be_signed_is_refused() -> None:
+    for changes in ({"v": 2}, {"case": ""}, {"case": "\ud800"}):
+        with pytest.raises(TrustError):
+            draft(json.dumps(fields() | changes).encode())
