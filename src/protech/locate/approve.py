@@ -108,23 +108,18 @@ def operator_of(public: bytes, terms: Authorisation) -> Operator | None:
     return next((one for one in terms.operators if one.public == public), None)
 
 
-def record_of(request: Paper[ProofRequest], terms: Authorisation) -> dict[str, object]:
-    """Return what the case's log keeps of a request: its text, and who signed it."""
+def signatures_of(request: Paper[ProofRequest], terms: Authorisation) -> list[dict[str, str]]:
+    """Return what the case's log keeps of who signed a request: operators, keys, signatures."""
     named = ((operator_of(one.public, terms), one) for one in request.signatures)
-    return {
-        "kind": "proof_request",
-        "request": request.text,
-        "request_sha256": request.sha256.hex(),
-        "signatures": [
-            {
-                "operator": operator.name,
-                "public_key": one.public.hex(),
-                "signature": one.signature.hex(),
-            }
-            for operator, one in named
-            if operator is not None
-        ],
-    }
+    return [
+        {
+            "operator": operator.name,
+            "public_key": one.public.hex(),
+            "signature": one.signature.hex(),
+        }
+        for operator, one in named
+        if operator is not None
+    ]
 
 
 def read_pin(descriptor: int) -> str:

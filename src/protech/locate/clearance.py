@@ -73,6 +73,16 @@ class Clearance:
             raise AuthorityError(self._stopped)
         self._gate.permit(endpoint, self._clock.tick())
 
+    def require_open(self) -> None:
+        """Return where a packet may be sent anywhere now.
+
+        Raises:
+            AuthorityError: The run is over.
+        """
+        if self._stopped is not None:
+            raise AuthorityError(self._stopped)
+        self._gate.require_open(self._clock.tick())
+
     def cover(self, target: Target) -> None:
         """Return where a target may be looked for at all.
 

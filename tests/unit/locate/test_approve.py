@@ -9,7 +9,7 @@ import pytest
 
 from protech.errors import AuthorityError, ConfigError, TrustError
 from protech.locate.adapter import Network
-from protech.locate.approve import approve, operator_of, propose, read_pin, record_of
+from protech.locate.approve import approve, operator_of, propose, read_pin, signatures_of
 from protech.locate.authority import check_request
 from protech.locate.documents import Document, read_document, read_request
 from protech.locate.papers import Authorisation, KeyKind, Operator, Paper, Power
@@ -92,11 +92,7 @@ def test_without_the_power_to_prove_nothing_is_proposed() -> None:
 
 def test_the_log_keeps_the_text_and_who_signed_it() -> None:
     asked = request(PAPER, *OPERATORS[:2], key("stranger"))
-    record = record_of(asked, TERMS)
-    assert record["request"] == asked.text
-    assert record["request_sha256"] == asked.sha256.hex()
-    signatures = record["signatures"]
-    assert isinstance(signatures, list)
+    signatures = signatures_of(asked, TERMS)
     assert [one["operator"] for one in signatures] == ["anna", "bert"]
     assert [one["public_key"] for one in signatures] == [
         one.public.hex() for one in OPERATORS[:2]

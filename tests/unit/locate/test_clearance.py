@@ -72,6 +72,15 @@ def test_a_packet_goes_until_the_first_paper_ends() -> None:
             ask(TARGET)
 
 
+def test_whether_a_run_is_over_is_told_without_an_address() -> None:
+    hands = Hands()
+    clearance = opened(hands)
+    clearance.require_open()
+    hands.go(DAY)
+    with pytest.raises(AuthorityError):
+        clearance.require_open()
+
+
 def test_a_clock_that_steps_back_stops_a_run() -> None:
     hands = Hands()
     clearance = opened(hands)
@@ -146,7 +155,11 @@ def test_a_revoked_authorisation_stops_for_good() -> None:
     clearance = opened()
     with pytest.raises(AuthorityError, match="not among those in force"):
         clearance.renew(timestamp_document(at=NOW + timedelta(minutes=1)).content)
-    for act in (lambda: clearance.permit(PEER), lambda: clearance.may_prove(TARGET)):
+    for act in (
+        lambda: clearance.permit(PEER),
+        lambda: clearance.may_prove(TARGET),
+        clearance.require_open,
+    ):
         with pytest.raises(AuthorityError, match="not among those in force"):
             act()
 
