@@ -91,35 +91,14 @@ class Clearance:
         """
         self._gate.cover(target)
 
-    def covers(self, endpoint: Endpoint) -> bool:
-        """Return whether packets may go to an endpoint at all, whatever the time."""
-        return self._gate.reaches(endpoint)
-
     def may_prove(self, target: Target) -> Grant:
         """Return leave to ask for one piece of a target; it counts as spent from now on.
 
         Raises:
-            AuthorityError: No request that two operators signed covers it.
+            AuthorityError: No request that two operators signed covers it, or the run is over.
         """
-        found = self._grant(target)
-        if isinstance(found, AuthorityError):
-            raise found
-        return found
-
-    def grant_for(self, target: Target) -> Grant | None:
-        """Return leave as ``may_prove`` does; None where no request covers the target.
-
-        Raises:
-            AuthorityError: The run has ended.
-        """
-        found = self._grant(target)
-        return None if isinstance(found, AuthorityError) else found
-
-    def _grant(self, target: Target) -> Grant | AuthorityError:
-        if self._stopped is not None:
-            raise AuthorityError(self._stopped)
+        self.require_open()
         now_ns = self._clock.tick()
-        self._gate.require_open(now_ns)
         refused = AuthorityError(
             "No proof request is signed, so no piece may be asked for; two operators sign one"
             " with `protech locate approve`."
@@ -136,7 +115,7 @@ class Clearance:
                 f"All {request.terms.pieces} pieces of the proof request {request.terms.id} are"
                 " spent; have another one signed."
             )
-        return refused
+        raise refused
 
     def give_back(self, grant: Grant) -> None:
         """Take back leave under which no piece came."""
