@@ -1,12 +1,13 @@
 """What was asked of whom, remembered across restarts and shared by all vantages of a case.
 
-``may_probe`` and ``begin`` come before the first packet to a peer, ``end`` after the last one;
-``may_ask_piece`` and ``begin_piece`` before a piece is asked for. A beginning is written before
-the packet goes, in one statement that only one vantage can win. A store holds keyed names,
-times and ciphertext (``locate.vault``).
+``turn`` and ``probing`` come before the first packet to a peer, ``end`` after the last one, and
+``begin_piece`` before a piece is asked for. A beginning is written before the packet goes, in
+one statement that only one vantage can win. A store holds keyed names, times and ciphertext
+(``locate.vault``).
 """
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -102,6 +103,11 @@ class Courtesy:
         if outcome is Outcome.REFUSED:
             counted = _refused(marks.get(refusals, {})).after(outcome)
             self._write(refusals, {"times": counted.times}, now, keep_until=now + NEVER)
+
+    async def turn(self, clock: Callable[[], datetime]) -> None:
+        """Wait until this source address may begin one more conversation."""
+        while wait := self.probes.take(clock()):
+            await asyncio.sleep(wait.total_seconds())
 
     def may_ask_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
         """Return whether a peer may be asked for a piece of a file."""

@@ -1,5 +1,6 @@
 """What was asked of whom is remembered."""
 
+import asyncio
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -147,6 +148,20 @@ def test_another_cases_marks_are_not_seen_and_changed_ones_refused(tmp_path: Pat
         one._store.change("UPDATE marks SET state = ?", (bytes(60),))
         with pytest.raises(TrustError):
             one.may_probe(PEER, torrent(0), NOON)
+
+
+def test_conversations_begin_no_faster_than_a_source_address_may(tmp_path: Path) -> None:
+    async def begin_three(one: Courtesy) -> timedelta:
+        start = datetime.now(UTC)
+        for _ in range(3):
+            await one.turn(lambda: datetime.now(UTC))
+        return datetime.now(UTC) - start
+
+    polite = Politeness(probes_per_s=200)
+    vault = Vault(bytes(32), purpose="courtesy")
+    made = local_courtesy(tmp_path / "a", vault=vault, politeness=polite)
+    with closing(made) as one:
+        assert asyncio.run(begin_three(one)) >= timedelta(seconds=3 / 200)
 
 
 def test_its_rates_are_those_of_politeness(tmp_path: Path) -> None:
