@@ -63,6 +63,19 @@ def share(
     lt.set_piece_hashes(made, str(folder))
     torrent = folder / "files.torrent"
     torrent.write_bytes(lt.bencode(made.generate()))
+    return described(folder, version=version, listed=listed)
+
+
+def share_elsewhere(folder: Path, *, version: int, seed: int) -> Shared:
+    """Do as ``share`` in another process, so that this one never holds the content."""
+    setting = json.dumps({"share": str(folder), "version": version, "seed": seed})
+    subprocess.run([sys.executable, __file__, setting], check=True)
+    return described(folder, version=version)
+
+
+def described(folder: Path, *, version: int, listed: int = 0) -> Shared:
+    """Return what ``share`` has put into a folder."""
+    torrent = folder / "files.torrent"
     info = lt.torrent_info(str(torrent))
     key = _file_key(info, listed) if version == 1 else _tree_key(torrent, info, listed)
     target = Target(
@@ -196,4 +209,8 @@ def _bracketed(address: str) -> str:
 
 
 if __name__ == "__main__":
-    _run(json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    if "share" in given:
+        share(Path(given["share"]), version=given["version"], seed=given["seed"])
+    else:
+        _run(given)

@@ -42,7 +42,9 @@ class _Socket:
     @property
     def local(self) -> Endpoint:
         """Our side of it, also after it was closed."""
-        host, port, *_ = self._own or self._socket.getsockname()
+        if self._own is None:
+            self._own = self._socket.getsockname()
+        host, port, *_ = self._own
         return Endpoint(address=_address(host), port=port)
 
     async def receive_into(self, memory: memoryview, *, until: float | None = None) -> int:
@@ -70,7 +72,8 @@ class _Socket:
         """End it; what else is asked of it then says that it is lost."""
         if self._socket.fileno() < 0:
             return
-        self._own = self._socket.getsockname()
+        if self._own is None:
+            self._own = self._socket.getsockname()
         if self._is_read:
             self._loop.remove_reader(self._socket)
         self._socket.close()

@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
-from protech.evidence.transcript import Recorder
 from protech.lists.fetch_key import Ed2kFile
 from protech.locate.adapter import (
     Candidate,
@@ -17,8 +15,9 @@ from protech.locate.adapter import (
     Target,
     Transport,
 )
+from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import TorrentKey
-from protech.locate.bittorrent.judge import Judgement, judge
+from protech.locate.bittorrent.judge import Judgement
 from protech.locate.bittorrent.link import Link
 from protech.locate.bittorrent.session import Session
 
@@ -29,7 +28,11 @@ class Conversation:
     """A conversation with a peer, as far as it went."""
 
     def __init__(self, candidate: Candidate, target: Target, *, clock: Now) -> None:
-        """Begin with nothing tried."""
+        """Begin with nothing tried.
+
+        Raises:
+            TypeError: The target is of another network.
+        """
         key = target.key
         if isinstance(key, Ed2kFile):
             raise TypeError("the target is none of BitTorrent")
@@ -38,7 +41,7 @@ class Conversation:
         self.target = target
         self._started_s = time.monotonic()
         self._failures: list[tuple[Transport, str]] = []
-        self.recorder = Recorder(Network.BITTORRENT, started_s=self._started_s)
+        self.hearing = Hearing(target, started_s=self._started_s)
         self.session: Session | None = None
         self.outcome = Outcome.UNREACHABLE
         self.transport: Transport | None = None
@@ -57,24 +60,23 @@ class Conversation:
     def stands(self, transport: Transport, link: Link) -> None:
         """Take that a connection stands."""
         self.transport = transport
-        self.recorder.transport = transport
+        self.hearing.stands(transport)
         self.local = link.local
 
     def failed(self, transport: Transport, outcome: str) -> None:
         """Take that an attempt did not stand, or bore no conversation; begin anew."""
         self._failures.append((transport, outcome))
-        self.recorder = Recorder(Network.BITTORRENT, started_s=self._started_s)
-        self.recorder.transport = self.transport
+        self.hearing = Hearing(self.target, started_s=self._started_s)
+        self.hearing.stands(self.transport)
         for failure in self._failures:
-            self.recorder.tried(*failure)
+            self.hearing.tried(*failure)
 
     @property
     def sighting(self) -> Sighting:
         """What it shows up to now."""
-        transcript = self.recorder.finish()
-        shown = judge(transcript, self.target)
-        session = self.session
-        sighting = Sighting(
+        shown = self.hearing.judgement
+        session = self.session if shown.level >= Level.HANDSHAKE else None
+        return Sighting(
             entry=self.target.entry,
             network=Network.BITTORRENT,
             level=shown.level,
@@ -87,22 +89,12 @@ class Conversation:
             sources=(self.candidate.source,),
             attempts=self.attempts,
             client_id=shown.peer_id,
+            client_name=session.introduction.name if session else None,
             claims=shown.claims,
             proof=shown.proof,
-            transcript=transcript,
-        )
-        if session is None or shown.level < Level.HANDSHAKE:
-            return sighting
-        introduction = session.introduction
-        return replace(
-            sighting,
-            client_name=introduction.name,
-            learnt=session.learnt,
-            facts={
-                "extensions": list(introduction.extensions),
-                "fast": session.is_fast,
-                "upload_only": introduction.is_upload_only,
-            },
+            transcript=self.hearing.transcript(),
+            learnt=session.learnt if session else (),
+            facts=_facts(session) if session else {},
         )
 
     def _outcome_of(self, shown: Judgement) -> Outcome:
@@ -111,3 +103,11 @@ class Conversation:
         if shown.proof is not None:
             return Outcome.SERVED
         return Outcome.WEAK_PIECE if shown.is_weak else Outcome.BAD_PIECE
+
+
+def _facts(session: Session) -> dict[str, object]:
+    return {
+        "extensions": list(session.introduction.extensions),
+        "fast": session.is_fast,
+        "upload_only": session.introduction.is_upload_only,
+    }

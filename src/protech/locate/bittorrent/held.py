@@ -20,13 +20,14 @@ def piece_count(key: TorrentKey) -> int:
 class Held:
     """A set of pieces as it grows: a wire bitfield, highest bit first."""
 
-    __slots__ = ("_bits", "_listed", "_total", "is_told")
+    __slots__ = ("_bits", "_listed", "_listed_held", "_total", "is_told")
 
     def __init__(self, key: TorrentKey) -> None:
         """Begin with none, of those that the torrent of ``key`` has."""
         self._total = key.torrent_pieces
         self._listed = range(key.first_piece, key.first_piece + piece_count(key))
         self._bits = bytearray(-(-self._total // 8))
+        self._listed_held: int | None = 0
         self.is_told = False
         """Whether anything was said of pieces at all."""
 
@@ -55,6 +56,7 @@ class Held:
         if piece >= self._total:
             return False
         self._bits[piece >> 3] |= 0x80 >> (piece & 7)
+        self._listed_held = None
         self.is_told = True
         return True
 
@@ -64,6 +66,7 @@ class Held:
         if whole & ((1 << (-self._total % 8)) - 1):
             return False
         self._bits[:] = (whole | int.from_bytes(self._bits)).to_bytes(len(self._bits))
+        self._listed_held = None
         self.is_told = True
         return True
 
@@ -71,15 +74,18 @@ class Held:
         """Take every piece."""
         every = ((1 << self._total) - 1) << (-self._total % 8)
         self._bits[:] = every.to_bytes(len(self._bits))
+        self._listed_held = None
         self.is_told = True
 
     @property
     def listed(self) -> int:
         """How many of the pieces that the listed file touches are held."""
-        first, end = self._listed.start, self._listed.stop
-        whole = int.from_bytes(self._bits[first >> 3 : -(-end // 8)])
-        within = whole >> (-end % 8) & ((1 << len(self._listed)) - 1)
-        return within.bit_count()
+        if self._listed_held is None:
+            first, end = self._listed.start, self._listed.stop
+            whole = int.from_bytes(self._bits[first >> 3 : -(-end // 8)])
+            within = whole >> (-end % 8) & ((1 << len(self._listed)) - 1)
+            self._listed_held = within.bit_count()
+        return self._listed_held
 
     @property
     def is_whole(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from protech.evidence.events import Elided, Event, Measured, Received, Sent, Tried
 from protech.evidence.transcript import parse
-from protech.lists.fetch_key import TorrentFile, TorrentTree
+from protech.lists.fetch_key import Ed2kFile, TorrentTree
 from protech.locate.adapter import Claims, Level, Proof, Target
 from protech.locate.bittorrent import messages
 from protech.locate.bittorrent.held import Held, TorrentKey
@@ -52,41 +52,46 @@ def judge(content: bytes, target: Target) -> Judgement:
         TypeError: The target is of another network.
     """
     transcript = parse(content)
-    return judge_events(
-        transcript.events, target, has_connection=transcript.transport is not None
+    replay = Replay(target)
+    for event in transcript.events:
+        replay.take(event)
+    return replay.judgement(has_connection=transcript.transport is not None)
+
+
+class Replay:
+    """One conversation, event by event; nothing counts that comes after a fault."""
+
+    __slots__ = (
+        "_asked",
+        "_blocks",
+        "_hashes",
+        "_held",
+        "_in",
+        "_is_fast",
+        "_is_faulty",
+        "_is_weak",
+        "_key",
+        "_ours",
+        "_out",
+        "_proof",
+        "_requested",
+        "_theirs",
+        "_total",
+        "_weak",
     )
 
+    def __init__(self, target: Target) -> None:
+        """Begin with nothing said.
 
-def judge_events(events: Iterable[Event], target: Target, *, has_connection: bool) -> Judgement:
-    """Return what the events of a conversation show of a target.
-
-    Raises:
-        TypeError: The target is of another network.
-    """
-    key = target.key
-    if not isinstance(key, TorrentFile | TorrentTree):
-        raise TypeError("the target is none of BitTorrent")
-    if not has_connection:
-        return Judgement(level=Level.MENTIONED)
-    replay = _Replay(key, target.weak | set(key.weak))
-    is_faulty = False
-    try:
-        for event in events:
-            replay.take(event)
-    except Malformed:
-        is_faulty = True
-    return replay.judgement(is_faulty=is_faulty)
-
-
-class _Replay:
-    """One conversation, event by event.
-
-    ``take`` raises ``Malformed`` at a fault; what was reached stands.
-    """
-
-    def __init__(self, key: TorrentKey, weak: frozenset[int]) -> None:
-        self._key = key
-        self._weak = weak
+        Raises:
+            TypeError: The target is of another network.
+        """
+        key = target.key
+        if isinstance(key, Ed2kFile):
+            raise TypeError("the target is none of BitTorrent")
+        self._key: TorrentKey = key
+        self._weak = target.weak.union(key.weak)
+        self._is_faulty = False
         self._total = key.torrent_pieces
         self._out = bytearray()
         self._in = bytearray()
@@ -102,23 +107,35 @@ class _Replay:
         self._is_weak = False
 
     def take(self, event: Event) -> None:
-        match event:
-            case Sent():
-                self._out += event.data
-                self._read_out()
-            case Received():
-                self._in += event.data
-                self._read_in()
-            case Elided():
-                self._elide(event)
-            case Measured():
-                self._measure(event)
-            case Tried():
-                pass
+        """Take what was said or measured next."""
+        if self._is_faulty:
+            return
+        try:
+            match event:
+                case Sent():
+                    self._out += event.data
+                    self._read_out()
+                case Received():
+                    self._in += event.data
+                    self._read_in()
+                case Elided():
+                    self._elide(event)
+                case Measured():
+                    self._measure(event)
+                case Tried():
+                    pass
+        except Malformed:
+            self._is_faulty = True
 
-    def judgement(self, *, is_faulty: bool) -> Judgement:
-        if not self._theirs:
-            return Judgement(level=Level.ANSWERS, is_faulty=is_faulty)
+    def judgement(self, *, has_connection: bool) -> Judgement:
+        """Return what it shows up to now.
+
+        Args:
+            has_connection: Whether one stood at all.
+        """
+        if not self._theirs or not has_connection:
+            level = Level.ANSWERS if has_connection else Level.MENTIONED
+            return Judgement(level=level, is_faulty=self._is_faulty)
         level = Level.HANDSHAKE
         if self._proof is not None:
             level = Level.DELIVERED
@@ -130,7 +147,7 @@ class _Replay:
             claims=self._held.claims,
             proof=self._proof,
             is_weak=self._is_weak,
-            is_faulty=is_faulty,
+            is_faulty=self._is_faulty,
         )
 
     def _read_out(self) -> None:

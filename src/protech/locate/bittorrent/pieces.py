@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
+from protech.evidence.events import Measured
 from protech.evidence.transcript import TranscriptFull
 from protech.lists.fetch_key import BLOCK_BYTES, TorrentFile, TorrentTree
 from protech.locate import buffers
@@ -141,17 +142,18 @@ class _Asking:
         ):
             link.shelter(shelter)
             await self._fetch(piece, first, content)
-            fields: dict[str, int | bytes] = {
-                "piece": piece,
-                "length": size,
-                "sha256": buffers.sha256_of(content),
-                "distinct_bytes": buffers.distinct_bytes_of(content),
-            }
-            if isinstance(key, TorrentFile):
-                fields["sha1"] = buffers.sha1_of(content)
-            if offset is not None:
-                fields["offset"] = offset
-            session.recorder.measured(fields)
+            is_file = isinstance(key, TorrentFile)
+            session.hearing.measured(
+                Measured(
+                    at_ms=0,
+                    piece=piece,
+                    offset_bytes=offset,
+                    length_bytes=size,
+                    sha1=buffers.sha1_of(content) if is_file else None,
+                    sha256=buffers.sha256_of(content),
+                    distinct_bytes=buffers.distinct_bytes_of(content),
+                )
+            )
 
     async def _fetch(self, piece: int, first: int, content: memoryview) -> None:
         """Fill ``content`` with what the peer sends of a piece, from offset ``first`` on."""

@@ -118,7 +118,7 @@ class Prober:
 
     async def _converse(self, conversation: Conversation, called: Called) -> Outcome:
         link = called.link
-        session = Session(link, conversation.recorder, conversation.key, limits=self._limits)
+        session = Session(link, conversation.hearing, conversation.key, limits=self._limits)
         conversation.session = session
         until = asyncio.get_running_loop().time() + self._limits.answer_s
         try:

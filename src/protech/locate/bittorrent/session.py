@@ -7,10 +7,11 @@ transcript, peers that it names and content as their digest only.
 import asyncio
 from contextlib import suppress
 
-from protech.evidence.transcript import Recorder, TranscriptFull
+from protech.evidence.transcript import TranscriptFull
 from protech.locate.adapter import Candidate, Outcome
 from protech.locate.bittorrent import extensions, messages
 from protech.locate.bittorrent.extensions import Introduction
+from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import Held, TorrentKey
 from protech.locate.bittorrent.link import Limits, Link
 from protech.locate.bittorrent.messages import (
@@ -57,11 +58,11 @@ class Session:
     """One conversation; ``greet``, then ``hear_claims``, then ``pieces.prove`` go on in it."""
 
     def __init__(
-        self, link: Link, recorder: Recorder, key: TorrentKey, *, limits: Limits
+        self, link: Link, hearing: Hearing, key: TorrentKey, *, limits: Limits
     ) -> None:
         """Begin with nothing said."""
         self.link = link
-        self.recorder = recorder
+        self.hearing = hearing
         self.key = key
         self.limits = limits
         self.held = Held(key)
@@ -97,7 +98,7 @@ class Session:
         try:
             if not is_sent:
                 await self.link.send(first)
-            self.recorder.sent(first)
+            self.hearing.sent(first)
             await self._fill_handshake(until)
         except TimeoutError:
             raise Ended(Outcome.SILENT) from None
@@ -152,7 +153,7 @@ class Session:
             Lost: There is nobody any more.
         """
         await self.link.send(data)
-        self.recorder.sent(data)
+        self.hearing.sent(data)
 
     async def next(self, until: float) -> tuple[int, bytes]:
         """Return the next message, its kind and what follows; of a piece, only its header.
@@ -203,7 +204,7 @@ class Session:
     def take_content(self, length: int, digest: bytes) -> None:
         """Take down that the message that was begun ends with content that is not kept."""
         self._take_down()
-        self.recorder.elided("piece", length, digest)
+        self.hearing.elided("piece", length, digest)
 
     async def receive_content(self, memory: memoryview, until: float) -> None:
         """Fill ``memory`` with what follows the header of a piece.
@@ -226,7 +227,7 @@ class Session:
         while self._end < HANDSHAKE_BYTES:
             await self._fill(HANDSHAKE_BYTES, until)
             if not PROTOCOL.startswith(self._inbox[: min(self._end, len(PROTOCOL))]):
-                self.recorder.received(self._inbox[: self._end])
+                self.hearing.received(bytes(self._inbox[: self._end]))
                 raise Ended(Outcome.OTHER_PROTOCOL)
 
     def _hear_extension(self, content: bytes) -> None:
@@ -247,7 +248,7 @@ class Session:
         end = self._start
         self._start -= len(rest)
         self._take_down()
-        self.recorder.elided(kind, len(rest), sha256_of(memoryview(rest)))
+        self.hearing.elided(kind, len(rest), sha256_of(memoryview(rest)))
         self._taken = self._start = end
 
     def _is_heard(self) -> bool:
@@ -278,5 +279,5 @@ class Session:
 
     def _take_down(self) -> None:
         if self._start > self._taken:
-            self.recorder.received(self._inbox[self._taken : self._start])
+            self.hearing.received(bytes(self._inbox[self._taken : self._start]))
             self._taken = self._start
