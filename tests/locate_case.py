@@ -124,7 +124,7 @@ class CaseMaker:
 
     def __init__(self, seed: int = 1, *, is_lab: bool = True) -> None:
         """Begin a case with its run."""
-        self.pick = random.Random(seed)
+        self.pick = random.Random(seed + 1000)  # other numbers than the list's
         self.watch = watch(seed)
         run = Run(
             case=CASE_NAME,
@@ -145,13 +145,21 @@ class CaseMaker:
         """The records with their places, read back as JSON as the log gives them."""
         return list(enumerate(json.loads(json.dumps(self.records))))
 
-    def request(self, at: datetime = BEGUN_AT) -> None:
+    def request(self, at: datetime = BEGUN_AT, *, entries: str | Sequence[str] = "all") -> None:
         """Add a request that two operators signed."""
         signed = [
             {"operator": name, "public_key": "00", "signature": "00"}
             for name in ("operator-17", "operator-21")
         ]
-        self.records.append(request_record("{}", self.request_sha256, signed, clock(at)))
+        text = json.dumps(
+            {
+                "entries": entries,
+                "pieces": 20,
+                "not_before": "2026-11-25T00:00:00.000Z",
+                "not_after": "2026-12-05T00:00:00.000Z",
+            }
+        )
+        self.records.append(request_record(text, self.request_sha256, signed, clock(at)))
 
     def sighting(
         self,

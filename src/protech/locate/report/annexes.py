@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from protech.evidence.report import (
     Blanks,
     Block,
+    Card,
     Code,
     Column,
     Facts,
@@ -13,11 +14,12 @@ from protech.evidence.report import (
     Points,
     Row,
     Several,
+    Strong,
     Table,
     Text,
     digest,
 )
-from protech.locate.report.case import Database
+from protech.locate.report.case import Database, Request
 from protech.locate.report.material import Material, sha256_hex
 from protech.locate.report.self_test import Rate, SelfTest
 from protech.locate.report.words import Words
@@ -36,24 +38,9 @@ def requests(material: Material, words: Words) -> Iterator[Block]:
     if not material.case.requests:
         yield Text(text=words.say("requests_none"))
         return
-    yield Table(
-        columns=(
-            Column(title=words.say("request_record"), is_number=True),
-            Column(title=words.say("request_at"), width=4),
-            Column(title=words.say("request_by"), width=4),
-            Column(title=words.say("request_sha256"), width=8),
-        ),
-        rows=tuple(
-            (
-                str(one.index),
-                words.moment(one.at),
-                words.several(list(one.operators)),
-                digest(one.sha256),
-            )
-            for one in material.case.requests
-        ),
-        size=8.5,
-    )
+    for one in material.case.requests:
+        title = words.say("request_title", index=one.index, at=words.moment(one.at))
+        yield Card(title=title, pairs=(), wide=tuple(_request(one, words)))
 
 
 def certificate(material: Material, words: Words) -> Iterator[Block]:
@@ -157,6 +144,21 @@ def signing(words: Words) -> Iterator[Block]:
     yield Heading(level=1, text=words.say("signing"))
     names = ("sign_name", "sign_quality", "sign_place", "sign_signature")
     yield Blanks(text=words.say("signing_text"), names=tuple(words.say(name) for name in names))
+
+
+def _request(one: Request, words: Words) -> Iterator[Row]:
+    entries, pieces = one.terms.get("entries"), one.terms.get("pieces")
+    term = [words.when(str(one.terms.get(name, ""))) for name in ("not_before", "not_after")]
+    yield words.say("request_by"), Strong(text=words.several(list(one.operators)))
+    if entries == "all":
+        yield words.say("request_files"), words.say("request_all")
+    elif isinstance(entries, list):
+        yield words.say("request_files"), words.several([str(entry) for entry in entries])
+    if pieces is not None:
+        yield words.say("request_pieces"), str(pieces)
+    if any(term):
+        yield words.say("request_term"), " \N{EN DASH} ".join(term)
+    yield words.say("sha256"), Code(text=one.sha256.hex())
 
 
 def _measured(found: SelfTest, words: Words) -> Iterator[Block]:

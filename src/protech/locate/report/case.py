@@ -144,6 +144,8 @@ class Request:
     at: datetime
     sha256: bytes = field(repr=False)
     operators: tuple[str, ...]
+    terms: Mapping[str, object] = field(repr=False)
+    """What it asks for, as its fields: files, pieces, term."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """The first pages: what the document is, what it stands on, what it says in short; pure."""
 
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from protech.evidence.report import (
     Block,
@@ -25,8 +24,6 @@ from protech.locate.report.case import Run
 from protech.locate.report.fields import Fields
 from protech.locate.report.material import Material
 from protech.locate.report.words import Words
-
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 CAUTIONS = 9
 """How many sentences ``caution_1`` and following there are."""
@@ -170,10 +167,8 @@ def _authorisation(document: Fields, words: Words) -> Iterator[Row]:
 
 def _plain(value: object, words: Words) -> Cell | None:
     """Return a value of a document for people; an operator by the name it has there."""
-    if isinstance(value, str) and MOMENT.fullmatch(value):
-        return words.moment(datetime.fromisoformat(value), thousandths=False)
     if isinstance(value, str) and value:
-        return value
+        return words.when(value)
     if isinstance(value, list | tuple):
         parts = [one.get("name") if isinstance(one, dict) else one for one in value]
         return ", ".join(words.named("value", str(one)) for one in parts if one) or None

@@ -27,8 +27,12 @@ class Fields:
         """Return a whole number."""
         value = self._of(name, int)
         if isinstance(value, bool):
-            raise self._refused(name)
+            raise self.refused(name)
         return value
+
+    def number_or_none(self, name: str) -> int | None:
+        """Return a whole number, or None where it is null or not there."""
+        return None if self.values.get(name) is None else self.number(name)
 
     def amount_or_none(self, name: str) -> float | None:
         """Return a number, or None where it is null or not there."""
@@ -36,7 +40,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._refused(name)
+            raise self.refused(name)
         return float(value)
 
     def flag(self, name: str) -> bool:
@@ -48,9 +52,9 @@ class Fields:
         try:
             found = datetime.fromisoformat(self._of(name, str))
         except ValueError:
-            raise self._refused(name) from None
+            raise self.refused(name) from None
         if found.tzinfo is None:
-            raise self._refused(name)
+            raise self.refused(name)
         return found
 
     def digest_or_none(self, name: str) -> bytes | None:
@@ -61,7 +65,7 @@ class Fields:
         try:
             return bytes.fromhex(text)
         except ValueError:
-            raise self._refused(name) from None
+            raise self.refused(name) from None
 
     def inner(self, name: str) -> "Fields":
         """Return an object inside this one."""
@@ -81,14 +85,14 @@ class Fields:
         """Return an array of texts; empty where it is not there."""
         found = self.items(name)
         if not all(isinstance(one, str) for one in found):
-            raise self._refused(name)
+            raise self.refused(name)
         return tuple(cast("Sequence[str]", found))
 
     def objects(self, name: str) -> "tuple[Fields, ...]":
         """Return an array of objects; empty where it is not there."""
         found = self.items(name)
         if not all(isinstance(one, Mapping) for one in found):
-            raise self._refused(name)
+            raise self.refused(name)
         return tuple(
             Fields(one, self._where) for one in cast("Sequence[Mapping[str, object]]", found)
         )
@@ -96,10 +100,11 @@ class Fields:
     def _of[T](self, name: str, kind: type[T]) -> T:
         value = self.values.get(name)
         if not isinstance(value, kind):
-            raise self._refused(name)
+            raise self.refused(name)
         return value
 
-    def _refused(self, name: str) -> SourceError:
+    def refused(self, name: str) -> SourceError:
+        """Return the error of a field that is not as this version reads it."""
         return SourceError(
             f"The report cannot be made: {self._where} has no '{name}' in the form that this"
             " version reads. Use the version of Protech that the run's record names."

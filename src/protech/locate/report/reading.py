@@ -3,6 +3,7 @@
 Below level 3 a sighting is counted and nothing else of it is read: no report can name it.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -137,7 +138,7 @@ def _seen(index: int, fields: Fields) -> Seen:
         list_name=listed.text("name"),
         list_version=listed.number("version"),
         network=fields.text("network"),
-        level=Level(fields.number("level")),
+        level=_level(fields),
         outcome=fields.text("outcome"),
         peer=_socket(fields.inner("peer")),
         local=None if local is None else _socket(local),
@@ -153,6 +154,13 @@ def _seen(index: int, fields: Fields) -> Seen:
         request_sha256=fields.digest_or_none("request_sha256"),
         place=_place(fields.inner_or_none("place")),
     )
+
+
+def _level(fields: Fields) -> Level:
+    try:
+        return Level(fields.number("level"))
+    except ValueError:
+        raise fields.refused("level") from None
 
 
 def _socket(fields: Fields) -> Socket:
@@ -187,7 +195,6 @@ def _place(fields: Fields | None) -> Place | None:
     if fields is None:
         return None
     operator = fields.inner_or_none("operator") or Fields({}, "")
-    asn = operator.amount_or_none("asn")
     return Place(
         verdict=fields.text("verdict"),
         country=fields.text_or_none("country"),
@@ -195,7 +202,7 @@ def _place(fields: Fields | None) -> Place | None:
             (str(one[0]), None if one[1] is None else str(one[1]))
             for one in _tuples(fields.items("countries"), 2)
         ),
-        asn=None if asn is None else int(asn),
+        asn=operator.number_or_none("asn"),
         operator=operator.text_or_none("name"),
         flags=fields.texts("flags"),
         databases=tuple(
@@ -211,7 +218,17 @@ def _request(index: int, fields: Fields) -> Request:
         at=fields.moment("at"),
         sha256=fields.digest_or_none("request_sha256") or b"",
         operators=tuple(one.text("operator") for one in fields.objects("signatures")),
+        terms=_terms(fields.text("request")),
     )
+
+
+def _terms(text: str) -> Mapping[str, object]:
+    """Return what a request asks for; the operators signed its text, which is kept as it is."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _numbers(fields: Fields) -> dict[str, int]:

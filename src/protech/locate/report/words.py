@@ -49,6 +49,14 @@ class Words:
         )
         return f"{text}{WIDE}UTC"
 
+    def when(self, text: str) -> str:
+        """Return a moment in a signed paper as ``moment`` does; any other text as it is."""
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            return text
+        return text if found.tzinfo is None else self.moment(found, thousandths=False)
+
     def delay(self, delay: timedelta) -> str:
         """Return how long, in the largest unit of which there are two or more."""
         seconds = delay.total_seconds()

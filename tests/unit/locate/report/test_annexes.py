@@ -17,8 +17,21 @@ def flat(text: str) -> str:
 def test_leave_to_ask_names_both_operators_and_the_request() -> None:
     text = said(annexes.requests(MATERIAL, WORDS))
     assert "operator-17, operator-21" in text
-    assert MADE.request_sha256.hex() in flat(text)
+    assert MADE.request_sha256.hex() in text
+    assert "all of the list" in text
+    assert "2026-11-25 00:00:00 UTC – 2026-12-05 00:00:00 UTC" in text
     assert WORDS.say("requests_none") in said(annexes.requests(BARE, WORDS))
+
+
+def test_a_request_names_its_files_and_one_that_cannot_be_read_its_digest_alone() -> None:
+    made = CaseMaker()
+    made.request(entries=["e1", "e2"])
+    assert "e1, e2" in said(annexes.requests(material_of(made), WORDS))
+    for text in ("{", "[]"):
+        made.records[-1]["request"] = text
+        told = said(annexes.requests(material_of(made), WORDS))
+        assert made.request_sha256.hex() in told
+        assert WORDS.say("request_pieces") not in told
 
 
 def test_a_build_that_nobody_measured_is_called_so() -> None:

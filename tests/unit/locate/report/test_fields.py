@@ -36,6 +36,7 @@ def test_each_kind_is_read() -> None:
 def test_what_is_null_or_not_there_is_none_where_it_may_be(name: str) -> None:
     assert FIELDS.text_or_none(name) is None
     assert FIELDS.amount_or_none(name) is None
+    assert FIELDS.number_or_none(name) is None
     assert FIELDS.digest_or_none(name) is None
     assert FIELDS.inner_or_none(name) is None
     assert FIELDS.items(name) == ()

@@ -63,6 +63,15 @@ def test_a_place_that_says_little_is_a_place() -> None:
     assert place.databases[0].sha256 == b""
 
 
+def test_a_level_that_there_is_not_is_refused() -> None:
+    made = CaseMaker()
+    made.sighting()
+    records = made.numbered
+    records[-1][1]["level"] = 5
+    with pytest.raises(SourceError, match="'level'"):
+        read(records)
+
+
 def test_a_bare_sighting_is_read() -> None:
     made = CaseMaker()
     made.sighting(Level.CLAIMS)

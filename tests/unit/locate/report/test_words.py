@@ -68,6 +68,12 @@ def test_a_moment_is_in_utc_to_the_millisecond() -> None:
     assert ENGLISH.moment(moment.astimezone(UTC)) == FRENCH.moment(moment)
 
 
+def test_a_moment_of_a_paper_is_told_like_any_other_and_what_is_none_as_it_is() -> None:
+    assert ENGLISH.when("2026-11-28T09:00:00Z") == f"2026-11-28 09:00:00{WIDE}UTC"
+    for text in ("", "FR", "2026-11-28T09:00:00"):
+        assert ENGLISH.when(text) == text
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
