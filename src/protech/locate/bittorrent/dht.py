@@ -33,7 +33,7 @@ QUESTION_BYTES = 512
 SOCKS5_WITH_PASSWORD = 3
 POLL_S = 0.02
 IDLE_REPORTS = 5
-"""So many reports in a row that nothing is under way end a look-up; the first are older."""
+"""So many reports in a row that nothing is under way end a look-up; the first may be older."""
 
 ASSOCIATE_S = 10.0
 
@@ -121,6 +121,7 @@ class _Lookup:
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[tuple[Endpoint, ...] | None] = asyncio.Queue()
+        self.has_asked = False
         self.idle = 0
 
 
@@ -204,16 +205,23 @@ class Dht:
             case libtorrent.dht_outgoing_get_peers_alert():
                 self._tell(alert.info_hash, ())
             case libtorrent.dht_stats_alert():
-                for lookup in self._lookups.values():
-                    lookup.idle = 0 if alert.active_requests else lookup.idle + 1
-                    if lookup.idle >= IDLE_REPORTS:
-                        lookup.heard.put_nowait(None)
+                self._report(is_busy=bool(alert.active_requests))
             case _:
                 pass
 
+    def _report(self, *, is_busy: bool) -> None:
+        """End the look-ups that have begun, where nothing has been under way for a while."""
+        for lookup in self._lookups.values():
+            lookup.idle = 0 if is_busy or not lookup.has_asked else lookup.idle + 1
+            if lookup.idle == IDLE_REPORTS:
+                lookup.heard.put_nowait(None)
+
     def _tell(self, info_hash: libtorrent.sha1_hash, peers: tuple[Endpoint, ...]) -> None:
         lookup = self._lookups.get(info_hash.to_bytes())
-        if lookup is not None and lookup.heard.qsize() < self._limits.answers:
+        if lookup is None:
+            return
+        lookup.has_asked = True
+        if lookup.heard.qsize() < self._limits.answers:
             lookup.heard.put_nowait(peers)
 
     def _possible(self, named: Sequence[tuple[str, int]]) -> tuple[Endpoint, ...]:
@@ -260,18 +268,22 @@ async def open_dht(
         dht = Dht(session, relay, limits)
         listener = asyncio.create_task(dht.listen())
         try:
-            await _associated(relay)
-            session.apply_settings({"enable_dht": True})
+            await _begun(session, relay)
             yield dht
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
 
 
-async def _associated(relay: Relay) -> None:
+async def _begun(session: libtorrent.session, relay: Relay) -> None:
+    """Wait for the session to come to the relay, and begin the DHT only then."""
     try:
         async with asyncio.timeout(ASSOCIATE_S):
             await relay.associated.wait()
+            session.apply_settings({"enable_dht": True})
+            # A look-up before it runs would be forgotten.
+            while not session.is_dht_running():  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(POLL_S)
     except TimeoutError:
         raise ConfigError(
             "libtorrent did not come to the relay that carries its packets on loopback, so that"

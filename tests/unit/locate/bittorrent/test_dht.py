@@ -167,6 +167,23 @@ def test_a_look_up_yields_what_nodes_name_until_nothing_is_under_way() -> None:
     assert asyncio.run(look()) == ([(NODE,)], [WANTED[:20]])
 
 
+def test_a_look_up_does_not_end_before_it_has_begun() -> None:
+    async def look() -> list[tuple[Endpoint, ...]]:
+        dht, _, _ = made(DhtLimits())
+        lookup = aiter(dht.peers(WANTED))
+        first = asyncio.ensure_future(anext(lookup))
+        await asyncio.sleep(0)
+        for _ in range(2 * dhts.IDLE_REPORTS):
+            dht._report(is_busy=False)
+        dht._tell(libtorrent.sha1_hash(WANTED[:20]), (NODE,))
+        found = [await first]
+        for is_busy in (False, True, *[False] * dhts.IDLE_REPORTS):
+            dht._report(is_busy=is_busy)
+        return found + [one async for one in lookup]
+
+    assert asyncio.run(look()) == [(NODE,)]
+
+
 def test_the_same_look_up_is_made_once_at_a_time() -> None:
     async def look() -> list[bytes]:
         dht, session, _ = made(DhtLimits())
