@@ -13,6 +13,9 @@ from protech.locate.limits import Politeness
 
 HOUR_S = 3600.0
 
+LOAD = 0.85
+"""How far a limit is used up: nearer to it, whoever waits for leave waits ever longer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
@@ -44,6 +47,8 @@ class Needs:
     probes_per_s: float
     conversations: float
     """That go on at once, over all vantages."""
+    targets: float
+    """That are held at once, over all vantages: being looked up, or their peers spoken to."""
     log_bytes_per_s: float
     cores: float
 
@@ -55,6 +60,7 @@ class Needs:
             "queries_per_s": self.queries_per_s,
             "probes_per_s": self.probes_per_s,
             "conversations": self.conversations,
+            "targets": self.targets,
             "log_bytes_per_s": self.log_bytes_per_s,
             "cores": self.cores,
         }
@@ -88,6 +94,8 @@ class Measured:
     """All conversations' durations together."""
     look_up_s: float
     """All look-ups' durations together, without their conversations."""
+    held_s: float
+    """All leases' durations together: look-ups and conversations."""
     log_bytes: int
     cpu_s: float
 
@@ -107,17 +115,27 @@ def needs(look_ups_per_h: float, rates: Rates, *, fresh_share: float = 1.0) -> N
         queries_per_s=per_s * rates.queries_per_look_up,
         probes_per_s=probes,
         conversations=probes * probe_s,
+        targets=per_s * (rates.look_up_s + _longest_s(rates) * fresh_share),
         log_bytes_per_s=probes * rates.record_bytes,
         cores=per_s * rates.look_up_cpu_s + probes / rates.probes_per_s_core,
     )
 
 
+def _longest_s(rates: Rates) -> float:
+    """Return how long the longest of a target's conversations takes, in the mean."""
+    some_silent = 1 - math.pow(rates.answering_share, rates.named_per_look_up)
+    return some_silent * rates.silence_s + (1 - some_silent) * rates.answer_s
+
+
 def vantages(needed: Needs, politeness: Politeness) -> Vantages:
     """Return how many source addresses the limits ask for."""
+    limits = {
+        "by_queries": (needed.queries_per_s, politeness.dht_queries_per_s),
+        "by_probes": (needed.probes_per_s, politeness.probes_per_s),
+        "by_conversations": (needed.conversations, politeness.concurrent),
+    }
     return Vantages(
-        by_queries=math.ceil(needed.queries_per_s / politeness.dht_queries_per_s),
-        by_probes=math.ceil(needed.probes_per_s / politeness.probes_per_s),
-        by_conversations=math.ceil(needed.conversations / politeness.concurrent),
+        **{name: math.ceil(need / (most * LOAD)) for name, (need, most) in limits.items()}
     )
 
 
@@ -159,6 +177,7 @@ def observed(measured: Measured) -> Needs:
         queries_per_s=measured.queries / seconds,
         probes_per_s=measured.probes / seconds,
         conversations=measured.probe_s / seconds,
+        targets=measured.held_s / seconds,
         log_bytes_per_s=measured.log_bytes / seconds,
         cores=measured.cpu_s / seconds,
     )

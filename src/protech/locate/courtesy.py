@@ -106,7 +106,10 @@ class Courtesy:
 
     async def turn(self, clock: Callable[[], datetime]) -> None:
         """Wait until this source address may begin one more conversation."""
-        while wait := self.probes.take(clock()):
+        while True:
+            wait = self.probes.take(clock())
+            if not wait:
+                return
             await asyncio.sleep(wait.total_seconds())
 
     def may_ask_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:

@@ -5,10 +5,10 @@ the same address on the same day. Nothing here sends anything: an operator reads
 saves the file, and passes it on, or not.
 
 What it does not hide: how many tokens there are, all days together; and from whoever has the
-shared key, an address that they try. There are only 2^32 IPv4 addresses, so a token costs about a twentieth
-of a second to make (scrypt): trying all for one day takes a processor years, trying one does
-not. The key is for partners who would be told the address if they asked. Source: research on
-de-confliction; RFC 7914 (scrypt).
+shared key, an address that they try. There are only 2^32 IPv4 addresses, so a token costs about
+a twentieth of a second to make (scrypt): trying all for one day takes a processor years, trying
+one does not. The key is for partners who would be told the address if they asked.
+Source: research on de-confliction; RFC 7914 (scrypt).
 """
 
 import hashlib

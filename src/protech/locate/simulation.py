@@ -21,7 +21,7 @@ from protech.locate.schedule import JITTER, Lease, Result, Schedule
 from protech.locate.simulated_peers import Swarm
 
 WAKES_EVERY = timedelta(seconds=0.5)
-LOOK_UPS_AT_ONCE = 64
+TARGETS_AT_ONCE = 256
 RENEWED_BEFORE = timedelta(minutes=2)
 SLEEPS_AT_MOST = timedelta(minutes=1)
 
@@ -47,10 +47,11 @@ class Outlook:
 class _Job:
     """A target that is being looked for."""
 
-    __slots__ = ("answered", "lease", "open")
+    __slots__ = ("answered", "began_at", "lease", "open")
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, began_at: datetime) -> None:
         self.lease = lease
+        self.began_at = began_at
         self.open = 0
         self.answered = 0
 
@@ -99,7 +100,7 @@ class Simulation:
         self._events: list[tuple[datetime, int, int, Callable[[datetime], None]]] = []
         self._order = itertools.count()
         self._counts: Counter[str] = Counter()
-        self._probe_s = self._look_up_s = 0.0
+        self._probe_s = self._look_up_s = self._held_s = 0.0
         self._late_s: list[float] = []
         self._done_at: dict[int, datetime] = {}
         self._peak = 0
@@ -109,7 +110,7 @@ class Simulation:
     def run(self, lasting: timedelta) -> Outlook:
         """Let the clock go on for so long and return what happened meanwhile."""
         self._counts.clear()
-        self._probe_s = self._look_up_s = 0.0
+        self._probe_s = self._look_up_s = self._held_s = 0.0
         self._looked_up, self._refused = Counter(), Counter()
         self._late_s.clear()
         if not self._events:
@@ -137,6 +138,7 @@ class Simulation:
                 answered=counts["answered"],
                 probe_s=self._probe_s,
                 look_up_s=self._look_up_s,
+                held_s=self._held_s,
                 log_bytes=round(counts["probes"] * rates.record_bytes),
                 cpu_s=cpu_s + counts["probes"] / rates.probes_per_s_core,
             ),
@@ -155,10 +157,10 @@ class Simulation:
 
     def _waker(self, index: int, vantage: Vantage) -> Callable[[datetime], None]:
         def wake(now: datetime) -> None:
-            free = LOOK_UPS_AT_ONCE - len(vantage.jobs)
+            free = TARGETS_AT_ONCE - len(vantage.jobs)
             for lease in vantage.schedule.due(now, most=free) if free else ():
                 self._note_late(lease, now)
-                job = _Job(lease)
+                job = _Job(lease, now)
                 vantage.jobs.add(job)
                 vantage.unasked.append(job)
             self._look_up(index, vantage, now)
@@ -254,6 +256,7 @@ class Simulation:
             result = Result(answered=job.answered, named=job.answered)
             self._counts["lost"] += not vantage.schedule.done(job.lease, result, now)
             self._done_at[job.lease.number] = now
+            self._held_s += (now - job.began_at).total_seconds()
 
     def _note_late(self, lease: Lease, now: datetime) -> None:
         if (done_at := self._done_at.get(lease.number)) is not None:

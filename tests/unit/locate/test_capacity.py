@@ -26,6 +26,7 @@ RUN = Measured(
     answered=6138,
     probe_s=6138 * 0.2 + 3162 * 9,
     look_up_s=5,
+    held_s=50 * (0.1 + 9),
     log_bytes=9_300_000,
     cpu_s=0.1 + 2.325,
 )
@@ -38,8 +39,8 @@ def test_a_hundred_thousand_targets_an_hour_need_what_the_research_says() -> Non
     assert 55_000 < needed.log_bytes_per_s < 65_000
     assert needed.cores < 0.1
     by_limit = vantages(needed, Politeness())
-    assert (by_limit.by_queries, by_limit.by_probes, by_limit.by_conversations) == (9, 3, 8)
-    assert by_limit.count == 9
+    assert (by_limit.by_queries, by_limit.by_probes, by_limit.by_conversations) == (11, 4, 9)
+    assert by_limit.count == 11
 
 
 def test_one_vantage_is_the_least() -> None:
@@ -59,6 +60,7 @@ def test_the_rates_of_a_run_give_back_the_run() -> None:
     assert rates.answering_share == pytest.approx(0.66)
     assert rates.probes_per_s_core == pytest.approx(4000)
     assert rates.record_bytes == 1000
+    assert rates.look_up_s == pytest.approx(0.1)
     for row in compare(needs(50 * 36, rates), observed(RUN)):
         assert row.ratio == pytest.approx(1), row.name
 
@@ -73,6 +75,7 @@ def test_a_run_that_shows_nothing_leaves_the_assumptions() -> None:
         answered=0,
         probe_s=0,
         look_up_s=0,
+        held_s=0,
         log_bytes=0,
         cpu_s=0,
     )
