@@ -13,13 +13,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from protech.errors import ConfigError, TrustError
 from protech.evidence import case_key
 from protech.evidence.case_key import Wraps
 from protech.evidence.ciphers import derive
 from protech.evidence.log import Log
-from protech.lists.note import is_name
 from protech.locate.vault import Vault
 from protech.settings import private_directory, write_private
 from protech.signing import Key, write_new
@@ -37,6 +37,7 @@ LEASES = "leases.db"
 COURTESY = "courtesy.db"
 
 SEED_BYTES = 32
+NAME_CHARACTERS = 200
 
 type Unwrap = Callable[[Wraps], bytes]
 """Opens a case's key: with a token, or an age identity of the authority."""
@@ -100,9 +101,9 @@ def create_case(
         ConfigError: Something is there already, or it cannot be written.
         TrustError: The name cannot be one, or a recipient is none.
     """
-    if not is_name(name):
+    if not name.isprintable() or not 0 < len(name) <= NAME_CHARACTERS:
         raise TrustError(
-            "The name of a case is printable and has no spaces and plus signs; it is what the"
+            f"The name of a case is 1 to {NAME_CHARACTERS} printable characters: what the"
             " authorisation says."
         )
     private_directory(folder)
@@ -116,7 +117,8 @@ def create_case(
     seed = os.urandom(SEED_BYTES)
     write_new(folder / LOG_KEY, case.vault(LOG_KEY).seal_bytes(seed, LOG_KEY.encode()))
     signer = Key.of_seed(seed)
-    Log.create(folder / LOG, origin=name, signer=signer, data_key=data_key).close()
+    origin = quote(name, safe="")  # a signed note's name has no spaces and plus signs
+    Log.create(folder / LOG, origin=origin, signer=signer, data_key=data_key).close()
     about = {"v": FORMAT_VERSION, "name": name, "lab": is_lab}
     write_private(folder / ABOUT, json.dumps(about).encode() + b"\n")
     return case

@@ -74,11 +74,19 @@ def test_papers_may_be_there_before_the_case(tmp_path: Path) -> None:
     assert is_case(tmp_path / "case")
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a+b"])
-def test_a_name_that_no_note_can_hold_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "two\nlines", "a" * 201])
+def test_a_name_that_nobody_can_read_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TrustError, match="name of a case"):
         create_case(tmp_path / "case", name=name, is_lab=True, recipients=[])
     assert not (tmp_path / "case").exists()
+
+
+def test_a_name_may_have_spaces(tmp_path: Path) -> None:
+    name = "Parquet 2026/7 + 8"
+    recipients = [recipient_of(IDENTITY)]
+    case = create_case(tmp_path / "case", name=name, is_lab=True, recipients=recipients)
+    with case.open_log(for_writing=True) as log:
+        assert b"Parquet%202026%2F7%20%2B%208\n" in log.checkpoint(NOW)
 
 
 def _without(folder: Path) -> None:

@@ -1,0 +1,96 @@
+"""One place to look from: a source address, the door for all packets, and the networks."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from protech.locate.adapter import Adapter, Address, Endpoint, Network
+from protech.locate.bittorrent.adapter import BitTorrent
+from protech.locate.bittorrent.dht import Dht, open_dht
+from protech.locate.bittorrent.discover import Discovery, Excluded, reachable
+from protech.locate.bittorrent.probe import Prober
+from protech.locate.clearance import Clearance
+from protech.locate.door import Door
+from protech.locate.ed2k.adapter import Ed2k
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vantage:
+    """Where from, and by which first nodes the DHT is asked; none: it is not."""
+
+    source: Address | None = field(default=None, repr=False)
+    dht_nodes: Sequence[Endpoint] = field(default=(), repr=False)
+
+
+@asynccontextmanager
+async def adapters(
+    clearance: Clearance, vantage: Vantage
+) -> AsyncIterator[Mapping[Network, Adapter]]:
+    """Give the networks that the authorisation covers; nothing was sent yet.
+
+    Raises:
+        AuthorityError: Nothing may be sent.
+        ConfigError: libtorrent did not come up.
+    """
+    door = Door(clearance.permit, source=vantage.source)
+    networks = clearance.gate.authorisation.terms.networks
+    found: dict[Network, Adapter] = {}
+    async with AsyncExitStack() as stack:
+        if Network.BITTORRENT in networks:
+            dht = await stack.enter_async_context(_dht(door, clearance, vantage))
+            found[Network.BITTORRENT] = _bittorrent(door, clearance, vantage, dht)
+        if Network.ED2K in networks:
+            found[Network.ED2K] = Ed2k(door)
+        yield found
+
+
+@asynccontextmanager
+async def _dht(door: Door, clearance: Clearance, vantage: Vantage) -> AsyncIterator[Dht | None]:
+    if not vantage.dht_nodes:
+        yield None
+        return
+    may_reach = reachable(lab=clearance.is_lab, barred=clearance.anchors.observers)
+    nodes, lab = vantage.dht_nodes, clearance.is_lab
+    async with open_dht(door, bootstrap=nodes, may_reach=may_reach, lab=lab) as dht:
+        yield dht
+
+
+def _bittorrent(
+    door: Door, clearance: Clearance, vantage: Vantage, dht: Dht | None
+) -> BitTorrent:
+    anchors = clearance.anchors
+    ourselves = {*anchors.sources, *([vantage.source] if vantage.source else [])}
+    discovery = Discovery(
+        door,
+        resolve=literal if clearance.is_lab else resolved,
+        may_reach=reachable(lab=clearance.is_lab, barred=anchors.observers),
+        dht=dht,
+        excluded=Excluded(
+            ourselves=frozenset() if clearance.is_lab else frozenset(ourselves),
+            observers=anchors.observers,
+        ),
+    )
+    return BitTorrent(discovery, Prober(door))
+
+
+async def literal(host: str) -> list[Address]:
+    """Return the address that a text is; a lab asks nobody for names."""
+    try:
+        return [ip_address(host.strip("[]"))]
+    except ValueError:
+        return []
+
+
+async def resolved(host: str) -> list[Address]:
+    """Return the addresses of a name, as the system's resolver says them."""
+    if found := await literal(host):
+        return found
+    loop = asyncio.get_running_loop()
+    try:
+        told = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [ip_address(place[0]) for *_, place in told]
