@@ -1,6 +1,9 @@
 """What was asked of whom is remembered."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -64,6 +67,36 @@ def test_a_kill_between_beginning_and_end_is_an_attempt(tmp_path: Path) -> None:
     with closing(courtesy(tmp_path)) as again:
         left = again.may_probe(PEER, torrent(0), NOON)
         assert left.again_at == NOON + timedelta(minutes=10)
+
+
+PROBER = """
+import sys
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+from protech.locate.adapter import Endpoint
+from tests.unit.locate.targets import torrent
+from tests.unit.locate.test_courtesy import NOON, courtesy
+one = courtesy(Path(sys.argv[1]))
+for port in range(1, 65536):
+    with one.probing(Endpoint(address=ip_address("192.0.2.77"), port=port), torrent(0), NOON):
+        print(port, flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_forgets_nobody_who_was_spoken_to(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PROBER, str(tmp_path)]
+    root = Path(__file__).resolve().parents[3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as prober:
+        assert prober.stdout is not None
+        for _ in range(40):
+            prober.stdout.readline()
+        prober.send_signal(signal.SIGKILL)
+        last = int((prober.stdout.readlines() or [b"40"])[-1])
+    with closing(courtesy(tmp_path)) as one:
+        for port in range(1, last + 1):
+            peer = Endpoint(address=PEER.address, port=port)
+            assert not one.may_probe(peer, torrent(0), NOON)
 
 
 def test_three_refusals_about_whatever_stop_all(tmp_path: Path) -> None:

@@ -7,17 +7,21 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protech.locate.leases import (
     GRACE,
     LATE,
     SLOTS,
     TERM,
+    Held,
     Leases,
     Planned,
     Shard,
@@ -157,6 +161,49 @@ def test_a_kill_loses_no_target(tmp_path: Path) -> None:
     done = leases.take(NOON + timedelta(days=2), shard=ALL, most=999)
     assert len({one.name for one in done}) == 300
     assert {one.state for one in done} <= {b"new", b"done"}
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 2),  # which vantage
+        st.sampled_from(["take", "settle", "renew", "drop", "die"]),
+        st.integers(0, 12),  # minutes that pass before
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60)
+@given(STEPS, st.integers(1, 5))
+def test_in_whatever_order_no_target_is_held_by_two_and_none_is_lost(
+    steps: list[tuple[int, str, int]], count: int
+) -> None:
+    with TemporaryDirectory() as directory, ExitStack() as stack:
+        path = Path(directory) / "leases.db"
+        vantages = [stack.enter_context(closing(local_leases(path))) for _ in range(3)]
+        plan(vantages[0], count)
+        now, held, dropped = NOON, [dict[bytes, Held]() for _ in vantages], 0
+        for which, act, minutes in steps:
+            now += timedelta(minutes=minutes)
+            table, mine = vantages[which], held[which]
+            if act == "take":
+                for one in table.take(now, shard=ALL, most=2):
+                    others = [other.get(one.name) for other in held]
+                    assert all(other is None or other.until < now for other in others)
+                    mine[one.name] = one
+            elif act == "die":
+                mine.clear()
+            elif mine:
+                name, one = mine.popitem()
+                stands = all(other is mine or name not in other for other in held)
+                if act == "settle":
+                    assert table.settle(one, due_at=now, state=b"") or not stands
+                elif act == "drop":
+                    dropped += table.drop(one)
+                elif (renewed := table.renew(one, now)) is not None:
+                    mine[name] = renewed
+        later = now + timedelta(days=1)
+        assert len(vantages[0].take(later, shard=ALL, most=99)) == count - dropped
 
 
 def test_times_are_kept_to_the_millisecond() -> None:
