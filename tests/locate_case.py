@@ -33,6 +33,7 @@ from protech.locate.records import (
     Record,
     Run,
     counts_record,
+    entry_record,
     request_record,
     run_record,
     sighting_record,
@@ -48,6 +49,7 @@ BEGUN_AT = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 REPORTED_AT = datetime(2026, 11, 29, 9, 30, tzinfo=UTC)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CASE_NAME = "LAB-2026-0042"
+CERTIFICATE_SHA256 = bytes(range(32))
 HOSTILE_NAME = '#panic() $x$ *\u202e"evil"\u4e2d'
 
 AUTHORISATION = {
@@ -221,6 +223,12 @@ class CaseMaker:
         )
         return len(self.records) - 1
 
+    def entries(self, at: datetime = BEGUN_AT) -> None:
+        """Add what discloses the keys of the list inside the case."""
+        self.records += [
+            entry_record(target, self.watch, clock(at)) for target in self.watch.targets
+        ]
+
     def counts(self, at: datetime = BEGUN_AT, **numbers: int) -> None:
         """Add numbers alone."""
         self.records.append(counts_record(numbers, clock(at)))
@@ -238,7 +246,7 @@ class CaseMaker:
             root=self.pick.randbytes(32),
             signed_at=signed_at,
             stamped_at=stamped_at,
-            authority="Lab TSA" if stamped_at else None,
+            certificate_sha256=CERTIFICATE_SHA256 if stamped_at else None,
         )
 
 

@@ -93,6 +93,8 @@ def log(material: Material, words: Words) -> Iterator[Block]:
     """Yield all checkpoints and stamps, and why runs ended."""
     yield Heading(level=1, text=words.say("log"))
     yield Text(text=words.say("log_text"))
+    if material.log_key:
+        yield Facts(rows=((words.say("log_key"), Code(text=material.log_key)),))
     if material.checkpoints:
         yield _checkpoints(material, words)
     else:
@@ -201,16 +203,17 @@ def _checkpoints(material: Material, words: Words) -> Table:
     for one in sorted(material.checkpoints, key=lambda one: one.size):
         parts: tuple[str | Code, ...] = (words.say("not_stamped"),)
         if one.stamped_at is not None:
-            stamped = words.moment(one.stamped_at, thousandths=False)
-            parts = (stamped, one.authority or words.say("unknown"))
+            parts = (words.moment(one.stamped_at, thousandths=False),)
+            if one.certificate_sha256 is not None:
+                parts += digest(one.certificate_sha256).parts
         signed = words.moment(one.signed_at, thousandths=False)
         rows.append((str(one.size), digest(one.root), signed, Several(parts=parts)))
     return Table(
         columns=(
             Column(title=words.say("size"), is_number=True),
-            Column(title=words.say("root"), width=6),
+            Column(title=words.say("root"), width=5),
             Column(title=words.say("signed"), width=3),
-            Column(title=words.say("stamped"), width=4),
+            Column(title=words.say("stamped"), width=5),
         ),
         rows=tuple(rows),
         size=8.5,

@@ -23,11 +23,14 @@ from protech.locate.report.case import Place, Proven, Seen
 from protech.locate.report.cover import LEAST_HOURS
 from protech.locate.report.material import Material
 from protech.locate.report.peers import Peer
-from protech.locate.report.stamps import LATE, first_stamp
+from protech.locate.report.stamps import LATE, Checkpoint, first_stamp
 from protech.locate.report.words import Words
 
 DIGEST_KINDS = {16: "MD4", 20: "SHA-1", 32: "SHA-256"}
 """What a list holds of a piece, by its width in bytes."""
+
+SHORT_DIGITS = 16
+"""Of a digest that the log's annex prints whole."""
 
 ANONYMOUS = frozenset({Flag.TOR_EXIT, Flag.VPN, Flag.HOSTING})
 """Flags that say that the subscriber is hardly the user."""
@@ -248,6 +251,14 @@ def _place(place: Place | None, words: Words) -> str:
     return words.say("place_value", verdict=verdict, countries=countries_of(place, words))
 
 
+def authority_of(stamp: Checkpoint, words: Words) -> str:
+    """Return who stamped, by the beginning of its certificate's digest."""
+    digest = stamp.certificate_sha256
+    if digest is None:
+        return words.say("unknown")
+    return words.say("stamp_authority", digest=digest.hex()[:SHORT_DIGITS])
+
+
 def _stamp(one: Seen, material: Material, words: Words) -> str:
     stamp = first_stamp(material.checkpoints, one.index)
     if stamp is None or stamp.stamped_at is None:
@@ -255,7 +266,7 @@ def _stamp(one: Seen, material: Material, words: Words) -> str:
     delay = stamp.stamped_at - one.ended_at
     return words.say(
         "stamp_late" if delay >= LATE else "stamp_value",
-        authority=stamp.authority or words.say("unknown"),
+        authority=authority_of(stamp, words),
         at=words.moment(stamp.stamped_at, thousandths=False),
         delay=words.delay(delay),
     )

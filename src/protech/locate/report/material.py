@@ -22,6 +22,8 @@ class Material:
 
     case: Case = field(repr=False)
     peers: tuple[Peer, ...] = field(repr=False)
+    log_key: str = ""
+    """The public key of the log's checkpoints, as signed notes write it."""
     checkpoints: tuple[Checkpoint, ...] = ()
     self_test: SelfTest | None = None
     bundle: str = field(default="", repr=False)

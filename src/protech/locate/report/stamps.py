@@ -20,7 +20,8 @@ class Checkpoint:
     root: bytes = field(repr=False)
     signed_at: datetime
     stamped_at: datetime | None = None
-    authority: str | None = None
+    certificate_sha256: bytes | None = field(default=None, repr=False)
+    """Of the authority's certificate, in DER."""
 
 
 def first_stamp(checkpoints: Sequence[Checkpoint], index: int) -> Checkpoint | None:

@@ -45,6 +45,7 @@ def material(
     at: datetime,
     self_test: SelfTest | None = None,
     verifier: str | None = None,
+    log_key: str = "",
 ) -> Material:
     """Return what a report of these records is made from.
 
@@ -55,6 +56,7 @@ def material(
         self_test: The certificate of the build; ``self_test.shipped()`` gives the one that came
             with this one.
         verifier: The source of ``verify.py``; None: that of this version.
+        log_key: The public key of the log, as signed notes write it.
 
     Raises:
         SourceError: A record is not as this version reads it, or there is no run.
@@ -63,6 +65,7 @@ def material(
     return Material(
         case=case,
         peers=peers_of(case.seen),
+        log_key=log_key,
         checkpoints=tuple(checkpoints),
         self_test=self_test,
         bundle=bundle(records),

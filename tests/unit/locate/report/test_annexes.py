@@ -2,7 +2,14 @@ from dataclasses import replace
 
 from protech.locate.report import annexes, self_test
 from protech.locate.report.words import Language, load
-from tests.locate_case import SELF_TEST, CaseMaker, material_of, said, small_case
+from tests.locate_case import (
+    CERTIFICATE_SHA256,
+    SELF_TEST,
+    CaseMaker,
+    material_of,
+    said,
+    small_case,
+)
 
 WORDS = load(Language.ENGLISH)
 MADE, STATES = small_case()
@@ -80,19 +87,25 @@ def test_all_checkpoints_stamps_and_stops_are_printed() -> None:
     text = said(annexes.log(MATERIAL, WORDS))
     for state in STATES:
         assert state.root.hex() in flat(text)
-    assert text.count("Lab TSA") == 2
+    assert flat(text).count(CERTIFICATE_SHA256.hex()) == 2
     assert "newer than the last checkpoint: 1." in text
     assert "the operator stopped it" in text
 
 
 def test_a_checkpoint_without_a_stamp_and_a_log_without_a_checkpoint_say_so() -> None:
-    bare = replace(STATES[0], stamped_at=None, authority=None)
+    bare = replace(STATES[0], stamped_at=None, certificate_sha256=None)
     assert "not yet" in said(annexes.log(material_of(MADE, [bare]), WORDS))
-    unnamed = replace(STATES[0], authority=None)
-    assert "unknown" in said(annexes.log(material_of(MADE, [unnamed]), WORDS))
+    unnamed = replace(STATES[0], certificate_sha256=None)
+    assert "2026-11-26 08:08:30" in said(annexes.log(material_of(MADE, [unnamed]), WORDS))
     text = said(annexes.log(BARE, WORDS))
     assert WORDS.say("log_none") in text
     assert "newer" not in text
+
+
+def test_the_key_of_the_log_is_printed_for_who_compares_it() -> None:
+    keyed = replace(BARE, log_key="case+00+key")
+    assert "case+00+key" in said(annexes.log(keyed, WORDS))
+    assert WORDS.say("log_key") not in said(annexes.log(BARE, WORDS))
 
 
 def test_the_defence_is_told_how_to_check_and_with_which_files() -> None:
