@@ -1,0 +1,124 @@
+"""All that a run needs, opened in order and closed again: papers, list, log, stores, peers."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from protech.db import Database
+from protech.errors import AuthorityError
+from protech.evidence.log import Log
+from protech.lists.device import DeviceLists
+from protech.locate import ledger
+from protech.locate.case import COURTESY, LEASES, Case
+from protech.locate.clearance import open_clearance
+from protech.locate.courtesy import Courtesy, local_courtesy
+from protech.locate.filed import authorisation_in, requests_in, timestamp_in
+from protech.locate.identify import Watch, read_watch
+from protech.locate.leases import Shard, local_leases
+from protech.locate.limits import Politeness
+from protech.locate.listing import open_locate_list
+from protech.locate.networks_listed import ListedNetworks
+from protech.locate.papers import Anchors, Authorisation, Paper
+from protech.locate.place import Database as PlaceDatabase
+from protech.locate.place import Gazetteer
+from protech.locate.run import Outfit
+from protech.locate.schedule import Schedule
+from protech.locate.vantage import Vantage, adapters
+
+LEDGER = "ledger.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person asks for: which list, whose anchors, which databases of places."""
+
+    list_name: str
+    anchors: Anchors
+    device: DeviceLists
+    vantage: Vantage
+    databases: Sequence[PlaceDatabase] = field(default=(), repr=False)
+    networks: Sequence[ListedNetworks] = field(default=(), repr=False)
+    politeness: Politeness = field(default_factory=Politeness)
+
+
+@asynccontextmanager
+async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
+    """Give what a run of a case is made of; nothing is sent before every rule is kept.
+
+    Raises:
+        AuthorityError: A rule is not kept.
+        ProtechError: Something else stands in the way; no packet was sent.
+    """
+    now = datetime.now(UTC)
+    async with AsyncExitStack() as stack:
+        authorisation = authorisation_in(case.papers, order.anchors)
+        timestamp = timestamp_in(case.papers, order.anchors)
+        opened = open_locate_list(order.list_name, order.anchors, order.device, now=now)
+        facts, file = stack.enter_context(opened)
+        watch = read_watch(file, sha256=facts.sha256)
+        log = stack.enter_context(case.open_log(for_writing=True))
+        pieces = Database.open(
+            case.folder / LEDGER, schema=ledger.SQLITE_SCHEMA, version=ledger.FORMAT_VERSION
+        )
+        stack.callback(pieces.close)
+        clearance = open_clearance(
+            order.anchors,
+            authorisation,
+            timestamp,
+            facts,
+            requests=requests_in(case.papers),
+            logged_at=_logged_at(log),
+            ledger=ledger.SharedTally(pieces),
+        )
+        _require_case(case, authorisation)
+        manners = _manners(case, order.politeness)
+        stack.callback(manners.close)
+        schedule = _schedule(case, watch, authorisation)
+        stack.callback(schedule.close)
+        networks = await stack.enter_async_context(adapters(clearance, order.vantage))
+        source = order.vantage.source
+        yield Outfit(
+            case=case,
+            log=log,
+            clearance=clearance,
+            watch=watch,
+            adapters=networks,
+            schedule=schedule,
+            manners=manners,
+            gazetteer=Gazetteer(
+                jurisdiction=authorisation.terms.jurisdiction,
+                databases=order.databases,
+                lists=order.networks,
+            ),
+            source_addresses=[] if source is None else [str(source)],
+        )
+
+
+def _logged_at(log: Log) -> datetime | None:
+    state = log.last_checkpoint
+    return None if state is None else state.at
+
+
+def _require_case(case: Case, authorisation: Paper[Authorisation]) -> None:
+    if authorisation.terms.case != case.name:
+        raise AuthorityError(
+            f"The authorisation {authorisation.terms.id} is for another case than this one; put"
+            " the right one into its folder of papers. No packet was sent."
+        )
+
+
+def _manners(case: Case, politeness: Politeness) -> Courtesy:
+    vault = case.vault("courtesy")
+    return local_courtesy(case.folder / COURTESY, vault=vault, politeness=politeness)
+
+
+def _schedule(case: Case, watch: Watch, authorisation: Paper[Authorisation]) -> Schedule:
+    """Return the schedule of the targets that the authorisation covers."""
+    covered = [one for one in watch.targets if one.network in authorisation.terms.networks]
+    return Schedule(
+        leases=local_leases(case.folder / LEASES),
+        vault=case.vault("leases"),
+        targets=covered,
+        shard=Shard(),
+    )
