@@ -44,12 +44,14 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
 
 
 def test_packs_are_named_after_their_sightings(tmp_path: Path) -> None:
-    made, _ = small_case()
+    made = CaseMaker()
     made.entries()
+    made.request()
+    first, second = made.sighting(), made.sighting()
     with logged(tmp_path / "log", made) as log:
         log.checkpoint(BEGUN_AT)
-        packs = packs_of(log, None, [7, 5, 5])
-        assert list(packs) == ["sighting-5.json", "sighting-7.json"]
-        assert b"198.18.7.9" in packs["sighting-5.json"]
+        packs = packs_of(log, None, [second, first, first])
+        assert list(packs) == [f"sighting-{first}.json", f"sighting-{second}.json"]
+        assert all(pack.startswith(b"{") for pack in packs.values())
         with pytest.raises(SourceError):
             packs_of(log, None, [0])
