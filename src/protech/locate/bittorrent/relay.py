@@ -17,7 +17,7 @@ from protech.errors import AuthorityError
 from protech.locate.adapter import Address, Endpoint
 from protech.locate.bittorrent.socks import Carried, associate, unwrap, wrap
 from protech.locate.bittorrent.tracker_udp import Datagrams
-from protech.locate.door import Lost
+from protech.locate.loss import Lost
 
 HOST = "127.0.0.1"
 

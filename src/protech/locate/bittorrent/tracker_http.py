@@ -21,7 +21,7 @@ from protech.locate.bittorrent.tracker import (
     Tracker,
     parse_peers,
 )
-from protech.locate.door import Lost
+from protech.locate.loss import Lost
 
 HEAD_BYTES = 8 * 1024
 CHUNK_LINE_BYTES = 256

@@ -20,7 +20,7 @@ from protech.locate.bittorrent.tracker import (
     clamped_interval,
     compact,
 )
-from protech.locate.door import Lost
+from protech.locate.loss import Lost
 
 PROTOCOL = 0x41727101980
 CONNECT, ANNOUNCE, ERROR = 0, 1, 3

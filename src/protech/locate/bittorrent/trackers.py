@@ -14,7 +14,7 @@ from protech.locate.bittorrent.tls import Carrier
 from protech.locate.bittorrent.tracker import Announce, Answer, Event, Said, Tracker, literal
 from protech.locate.bittorrent.tracker_http import HttpTalk
 from protech.locate.bittorrent.tracker_udp import Datagrams, UdpTalk
-from protech.locate.door import Lost
+from protech.locate.loss import Lost
 
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 """Returns what a name leads to; its packets must be permitted, too."""

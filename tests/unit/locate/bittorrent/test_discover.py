@@ -22,7 +22,7 @@ from protech.locate.bittorrent.discover import (
 from protech.locate.bittorrent.tracker import NOBODY_LISTENS_PORT, Said
 from protech.locate.bittorrent.tracker_udp import Datagrams
 from protech.locate.bittorrent.trackers import literal_only
-from protech.locate.door import Loss, Lost
+from protech.locate.loss import Loss, Lost
 
 OURS = ip_address("127.8.0.1")
 ONE, TWO = "http://127.0.0.1:1/a", "http://127.0.0.2:2/a"

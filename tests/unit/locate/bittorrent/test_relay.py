@@ -13,7 +13,7 @@ from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent import relay as relays
 from protech.locate.bittorrent.relay import DATAGRAM_BYTES, OPEN, WAITING, Pace, Passed, Relay
 from protech.locate.bittorrent.socks import USER, Carried, wrap
-from protech.locate.door import Loss, Lost
+from protech.locate.loss import Loss, Lost
 
 NODE = Endpoint(address=ip_address("198.18.0.1"), port=6881)
 QUESTION = Carried(node=NODE, data=b"question")

@@ -16,7 +16,7 @@ from protech.locate.bittorrent.tracker import (
     Tracker,
 )
 from protech.locate.bittorrent.tracker_http import HEAD_BYTES, HttpTalk, request
-from protech.locate.door import Loss, Lost
+from protech.locate.loss import Loss, Lost
 
 HERE = ip_address("127.0.0.1")
 TRACKER = Tracker(scheme="http", host="127.0.0.1", port=6969, path="/announce")

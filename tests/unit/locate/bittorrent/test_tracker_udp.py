@@ -17,7 +17,7 @@ from protech.locate.bittorrent.tracker import (
     Said,
 )
 from protech.locate.bittorrent.tracker_udp import STRAYS, UdpTalk
-from protech.locate.door import Loss, Lost
+from protech.locate.loss import Loss, Lost
 
 SAID = Announce(info_hash=b"h" * 20, peer_id=b"p" * 20, key=b"keyk", left_bytes=9)
 PEER = b"\xc6\x12\x00\x01\x1a\xe1"

@@ -11,7 +11,7 @@ from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent import bencode
 from protech.locate.bittorrent.tracker import Announce, Answer, Said, Tracker
 from protech.locate.bittorrent.trackers import literal_only, visit
-from protech.locate.door import Loss, Lost
+from protech.locate.loss import Loss, Lost
 
 HERE = ip_address("127.0.0.1")
 HTTP = Tracker(scheme="http", host="127.0.0.1", port=6969)
