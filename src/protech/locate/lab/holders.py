@@ -23,7 +23,6 @@ POLL_S = 0.05
 
 QUIET: Mapping[str, Any] = {
     "alert_mask": 0,
-    "allow_multiple_connections_per_ip": True,
     "dht_enforce_node_id": False,
     "dht_ignore_dark_internet": False,
     "dht_prefer_verified_node_ids": False,

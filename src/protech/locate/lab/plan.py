@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import repeat
 from random import Random
 
 from protech.locate.lab.content import LabTorrent
@@ -12,7 +13,7 @@ PORTS = range(20_000, 32_000)
 
 
 class Kind(StrEnum):
-    """What a peer of the lab does; the first seven hold pieces, the others deceive."""
+    """What a peer of the lab does; the first eleven hold pieces, the others deceive."""
 
     SEED = "seed"
     PARTIAL = "partial"
@@ -22,8 +23,11 @@ class Kind(StrEnum):
     SUPER_SEED = "super_seed"
     """It names one piece at a time."""
     IPV6 = "ipv6"
-    CLIENT = "client"
-    """Another program than libtorrent."""
+    TRANSMISSION = "transmission"
+    TRANSMISSION_ENCRYPTED = "transmission_encrypted"
+    ARIA2 = "aria2"
+    ARIA2_ENCRYPTED = "aria2_encrypted"
+    QBITTORRENT = "qbittorrent"
 
     RELAY = "relay"
     """It holds nothing, and fetches what it is asked for from a peer that does."""
@@ -70,8 +74,11 @@ class Kind(StrEnum):
     """It breaks the sequence rules of uTP."""
 
 
-HOLDERS = tuple(Kind)[:7]
-OF_LIBTORRENT = frozenset(HOLDERS) - {Kind.SUPER_SEED, Kind.CLIENT}
+HOLDERS = tuple(Kind)[:11]
+PROGRAMS = frozenset(HOLDERS[6:])
+"""Programs of other people, which are started one by one; they know the first version alone."""
+
+OF_LIBTORRENT = frozenset(HOLDERS) - PROGRAMS - {Kind.SUPER_SEED}
 """Its own super-seeding names no piece at all to a peer that fetches nothing: ours does."""
 
 DELIVERING = (*HOLDERS, Kind.RELAY)
@@ -131,6 +138,7 @@ def draw_plan(
     addresses: Iterator[str],
     *,
     torrents_each: int = 2,
+    sixes: Iterator[str] | None = None,
 ) -> tuple[Peer, ...]:
     """Return the peers of a swarm.
 
@@ -140,8 +148,10 @@ def draw_plan(
         counts: How many peers of each kind.
         addresses: Gives each peer one; the same one twice puts two peers behind it.
         torrents_each: At most as many as there are torrents.
+        sixes: Gives those of IPv6 one each; by default they share that of loopback.
     """
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
+    sixes = sixes or repeat("::1")
     turns: dict[Kind, int] = {}
     peers = []
     for kind in kinds:
@@ -152,10 +162,12 @@ def draw_plan(
             chosen = [one for one in torrents if one.name.startswith("album")]
         if kind is Kind.WEAK_ONLY:
             chosen = [one for one in torrents if one.blank][:torrents_each]
+        if kind in PROGRAMS:
+            chosen = [one for one in torrents if one.name.startswith(("first", "album"))]
         peers.append(
             Peer(
                 kind=kind,
-                address="::1" if kind is Kind.IPV6 else next(addresses),
+                address=next(sixes if kind is Kind.IPV6 else addresses),
                 port=random.choice(PORTS),
                 parts=tuple(
                     Part(torrent=one.name, pieces=_held(random, kind, one)) for one in chosen

@@ -25,6 +25,7 @@ from protech.locate.lab.content import PIECE_BYTES, LabTorrent, make_content
 from protech.locate.lab.plan import (
     OF_LIBTORRENT,
     PORTS,
+    PROGRAMS,
     SMALL,
     Kind,
     Peer,
@@ -38,7 +39,7 @@ END_S = 5.0
 DHT_ENTRIES = 3
 """How many nodes are told to who joins the DHT, besides the poisoned one."""
 
-ELSEWHERE = OF_LIBTORRENT | {Kind.CLIENT}
+ELSEWHERE = OF_LIBTORRENT | PROGRAMS
 
 LINE_BYTES = 1 << 26
 
@@ -117,9 +118,9 @@ class Lab:
             counts = {kind: count for kind, count in counts.items() if kind is not Kind.IPV6}
         torrents = make_content(folder, random, trackers=grounds.trackers)
         peers = draw_plan(random, torrents, counts, addresses)
-        noise = await _start("noise", noise_spec(seed, torrents, peers, grounds))
+        noise = await launch("noise", noise_spec(seed, torrents, peers, grounds))
         try:
-            holders = await _start("holders", holders_spec(torrents, peers, grounds))
+            holders = await launch("holders", holders_spec(torrents, peers, grounds))
             try:
                 yield Lab(
                     seed=seed,
@@ -223,7 +224,7 @@ def _host(place: tuple[str, int]) -> str:
     return Endpoint(address=ip_address(place[0]), port=place[1]).text
 
 
-async def _start(program: str, spec: Mapping[str, Any]) -> asyncio.subprocess.Process:
+async def launch(program: str, spec: Mapping[str, Any]) -> asyncio.subprocess.Process:
     """Start a process of the swarm, and wait until it is ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"protech.locate.lab.{program}"),

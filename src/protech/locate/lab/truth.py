@@ -13,6 +13,8 @@ FORMAT_VERSION = 1
 TRANSPORTS: Mapping[Kind, tuple[str, ...]] = {
     Kind.UTP_ONLY: ("utp", "utp_mse"),
     Kind.ENCRYPTED: ("mse", "utp_mse"),
+    Kind.TRANSMISSION_ENCRYPTED: ("mse", "utp_mse"),
+    Kind.ARIA2_ENCRYPTED: ("mse",),
     Kind.UTP_GARBAGE: ("utp",),
     Kind.DEAD: (),
     Kind.DEAD_SILENT: (),

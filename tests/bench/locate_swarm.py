@@ -1,0 +1,157 @@
+"""Ours and libtorrent in one and the same hostile swarm: what each finds, and at what cost.
+
+    with stage(seed=1, size="full") as swarm:
+        truth = swarm.truth()
+        ours = observed_by_us(swarm, truth)
+        theirs = observed_by_libtorrent(swarm, truth, mode="normal")
+
+Who observes is a process of its own: its CPU is what the kernel counts for it, from after its
+imports until it has ended its work. Attempts are counted by tcpdump in the swarm's namespace,
+for both alike (``tests.swarm.packets``).
+
+libtorrent is as good as its settings make it: it comes back after a second, keeps connections
+that are of no use to it, has room for all of them, and its log is read, not its state.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from protech.locate.adapter import Level
+from protech.locate.lab.plan import Kind
+from protech.locate.lab.score import Score, Seen, Share, score
+from protech.locate.lab.truth import Truth
+from tests.bench.frame import Peer
+from tests.swarm.inside import Stage, stage
+
+__all__ = [
+    "LIBTORRENT",
+    "Observed",
+    "Stage",
+    "observed_by_libtorrent",
+    "observed_by_us",
+    "precision",
+    "stage",
+]
+
+SECONDS = 60
+"""The issue's window: recall of true holders in 60 s."""
+
+UTP_ONLY = frozenset({Kind.UTP_ONLY})
+ENCRYPTED_ONLY = frozenset({Kind.ENCRYPTED, Kind.TRANSMISSION_ENCRYPTED, Kind.ARIA2_ENCRYPTED})
+
+LIBTORRENT = Peer(name="libtorrent, log-parsed, 1 s reconnect", version=version("libtorrent"))
+
+type Mode = Literal["upload", "normal", "plaintext"]
+type Holder = tuple[str, int, int]
+"""Address, port and torrent; a hybrid torrent is one, as libtorrent has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What one observer found in one run, and what it took."""
+
+    recall: Share
+    """True holders that it saw claim pieces (ours: level 3) within the window."""
+    utp_only: Share
+    encrypted_only: Share
+    attempts: int
+    """TCP and uTP connections that it began."""
+    cpu_s: float
+    wall_s: float
+    disk_bytes: int
+    t95_s: float
+    """When it had found 95 % of those that it found."""
+    score: Score | None = None
+    """Ours alone has levels."""
+
+
+def observed_by_us(
+    swarm: Stage, truth: Truth, *, prove: bool = True, seconds: float = SECONDS
+) -> Observed:
+    """Let our adapter look once; ``prove`` asks each that claims for one piece."""
+    answer = swarm.ask("ours", prove=prove, seconds=seconds)
+    torrents = _torrents(swarm)
+    found = {
+        (one["address"], one["port"], torrents[one["number"]]): one["claimed_s"]
+        for one in answer["sightings"]
+        if one["level"] >= Level.CLAIMS
+    }
+    return _observed(answer, found, truth, torrents, score(_seen(answer), truth))
+
+
+def observed_by_libtorrent(
+    swarm: Stage, truth: Truth, *, mode: Mode, seconds: float = SECONDS
+) -> Observed:
+    """Let libtorrent look: ``upload`` mode, ``normal`` download, or ``plaintext`` TCP alone."""
+    answer = swarm.ask("libtorrent", mode=mode, seconds=seconds)
+    found = {(host, port, torrent): at for host, port, torrent, at in answer["found"]}
+    return _observed(answer, found, truth, _torrents(swarm), None)
+
+
+def precision(seeds: Iterable[int], *, size: str = "full", seconds: float = 30) -> Score:
+    """Return the score of one look in a new swarm for each seed, added up.
+
+    Who was not finished with in ``seconds`` counts as not found: give 60 for recall.
+    """
+    total: Score | None = None
+    for seed in seeds:
+        with stage(seed=seed, size=size) as swarm:
+            found = observed_by_us(swarm, swarm.truth(), seconds=seconds).score
+            assert found is not None
+            total = found if total is None else total + found
+    if total is None:
+        raise ValueError("no seed was given")
+    return total
+
+
+def _observed(
+    answer: dict[str, Any],
+    found: dict[Holder, float],
+    truth: Truth,
+    torrents: Sequence[int],
+    scored: Score | None,
+) -> Observed:
+    holders = {
+        (fact.address, fact.port, torrents[fact.number]): fact.kind
+        for fact in truth.facts
+        if fact.holds
+    }
+
+    def share(kinds: Iterable[Kind]) -> Share:
+        there = {one for one, kind in holders.items() if kind in kinds}
+        return Share(hits=len(there & set(found)), of=len(there))
+
+    times = sorted(at for one, at in found.items() if one in holders)
+    return Observed(
+        recall=share(Kind),
+        utp_only=share(UTP_ONLY),
+        encrypted_only=share(ENCRYPTED_ONLY),
+        attempts=answer["attempts"]["all"],
+        cpu_s=answer["cpu_s"],
+        wall_s=answer["wall_s"],
+        disk_bytes=answer["disk_bytes"],
+        t95_s=times[int(0.95 * (len(times) - 1))] if times else 0.0,
+        score=scored,
+    )
+
+
+def _torrents(swarm: Stage) -> list[int]:
+    """Return for each key of the list which torrent it is of."""
+    numbers: list[list[int]] = swarm.ask("numbers")["numbers"]
+    return [torrent for torrent, keys in enumerate(numbers) for _ in keys]
+
+
+def _seen(answer: dict[str, Any]) -> list[Seen]:
+    return [
+        Seen(
+            address=one["address"],
+            port=one["port"],
+            number=one["number"],
+            level=Level(one["level"]),
+            transport=one["transport"],
+            piece=one["piece"],
+        )
+        for one in answer["sightings"]
+    ]
