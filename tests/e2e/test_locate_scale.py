@@ -24,6 +24,7 @@ from protech.locate.courtesy import Courtesy
 from protech.locate.leases import GRACE, TERM, Leases, Planned, Shard
 from protech.locate.limits import Politeness
 from protech.locate.schedule import Result, Schedule
+from protech.locate.sharing import shared_courtesy, shared_leases, shared_tally
 from protech.locate.vault import Vault
 from tests import postgres
 from tests.unit.locate.targets import info_hash, torrent
@@ -192,6 +193,30 @@ def test_a_server_that_was_restarted_is_found_again(server: postgres.Server, nam
             table.take(NOON, shard=ALL)
         server.start()
         assert len(table.take(NOON, shard=ALL, most=9)) == 2
+
+
+def test_all_that_vantages_share_is_in_one_server_under_keyed_names(
+    server: postgres.Server,
+) -> None:
+    vault = Vault(os.urandom(32), purpose="shared")
+    for _ in range(2):  # the second one finds what the first one made
+        with (
+            closing(shared_leases(server.where, vault=vault)) as table,
+            closing(
+                shared_courtesy(server.where, vault=vault, politeness=Politeness())
+            ) as courteous,
+        ):
+            plan(table, 1)
+            with courteous.probing(PEER, torrent(0), NOON):
+                pass
+            assert not courteous.may_probe(PEER, torrent(0), NOON)
+            assert len(table.names()) == 1
+        tally = shared_tally(server.where, vault=vault)
+        assert tally.take(bytes(32), limit=2)
+        tally._store.close()
+    other = Vault(os.urandom(32), purpose="shared")
+    with closing(shared_leases(server.where, vault=other)) as table:
+        assert table.names() == set()
 
 
 def test_tables_of_another_version_are_refused(server: postgres.Server, name: str) -> None:

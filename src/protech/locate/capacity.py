@@ -73,11 +73,13 @@ class Vantages:
     by_queries: int
     by_probes: int
     by_conversations: int
+    by_targets: int
 
     @property
     def count(self) -> int:
         """The number that satisfies all limits."""
-        return max(self.by_queries, self.by_probes, self.by_conversations, 1)
+        limits = (self.by_queries, self.by_probes, self.by_conversations, self.by_targets)
+        return max(*limits, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ def vantages(needed: Needs, politeness: Politeness) -> Vantages:
         "by_queries": (needed.queries_per_s, politeness.dht_queries_per_s),
         "by_probes": (needed.probes_per_s, politeness.probes_per_s),
         "by_conversations": (needed.conversations, politeness.concurrent),
+        "by_targets": (needed.targets, politeness.targets),
     }
     return Vantages(
         **{name: math.ceil(need / (most * LOAD)) for name, (need, most) in limits.items()}

@@ -67,7 +67,7 @@ class Courtesy:
         """Take a database that was opened with one of the schemas."""
         self._store = store
         self._vault = vault
-        self._politeness = politeness
+        self.politeness = politeness
         self._places = Places(politeness)
         self.dht = Bucket(politeness.dht_queries_per_s)
         self.probes = Bucket(politeness.probes_per_s)
@@ -98,7 +98,7 @@ class Courtesy:
         """Take what came of a conversation."""
         pair, refusals = self._pair(peer, target), self._peer(peer)
         marks = self._marks(pair, refusals)
-        past = ended(_past(marks.get(pair, {})), outcome, now, self._politeness)
+        past = ended(_past(marks.get(pair, {})), outcome, now, self.politeness)
         self._write(pair, {"attempts": past.attempts}, past.not_before or now)
         if outcome is Outcome.REFUSED:
             counted = _refused(marks.get(refusals, {})).after(outcome)
@@ -114,15 +114,15 @@ class Courtesy:
 
     def may_ask_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
         """Return whether a peer may be asked for a piece of a file."""
-        return self._pieces(peer, target)[1].leave(now, self._politeness)
+        return self._pieces(peer, target)[1].leave(now, self.politeness)
 
     def begin_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
         """Write that a piece is asked for, before it is; leave is given to one vantage."""
         name, pieces = self._pieces(peer, target)
-        leave = pieces.leave(now, self._politeness)
+        leave = pieces.leave(now, self.politeness)
         if not leave:
             return leave
-        after = pieces.after(now, self._politeness)
+        after = pieces.after(now, self.politeness)
         until = after.not_before or now
         return self._win(name, {"asked": after.asked}, until, now, keep_until=now + NEVER)
 
@@ -141,7 +141,7 @@ class Courtesy:
         past, leave = self._asked(peer, target, now)
         if not leave:
             return leave
-        after = begun(past, now, self._politeness)
+        after = begun(past, now, self.politeness)
         content = {"attempts": after.attempts}
         return self._win(self._pair(peer, target), content, after.not_before or now, now)
 
@@ -149,7 +149,7 @@ class Courtesy:
         pair, refusals = self._pair(peer, target), self._peer(peer)
         marks = self._marks(pair, refusals)
         past = _past(marks.get(pair, {}))
-        stopped = _refused(marks.get(refusals, {})).leave(self._politeness)
+        stopped = _refused(marks.get(refusals, {})).leave(self.politeness)
         return past, stopped and past.leave(now)
 
     def _pieces(self, peer: Endpoint, target: Target) -> tuple[bytes, Pieces]:

@@ -36,6 +36,8 @@ class Politeness:
     concurrent_per_address: int = 8
     """Conversations at once; several peers may be behind an address."""
     concurrent_per_target: int = 64
+    targets: int = 128
+    """Held at once: being looked up, or their peers spoken to. Most of that is waiting."""
     probes_per_target_per_h: int = 2000
     """A poisoned tracker may name millions: what one file may cost."""
 

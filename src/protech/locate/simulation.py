@@ -21,7 +21,6 @@ from protech.locate.schedule import JITTER, Lease, Result, Schedule
 from protech.locate.simulated_peers import Swarm
 
 WAKES_EVERY = timedelta(seconds=0.5)
-TARGETS_AT_ONCE = 256
 RENEWED_BEFORE = timedelta(minutes=2)
 SLEEPS_AT_MOST = timedelta(minutes=1)
 
@@ -157,7 +156,7 @@ class Simulation:
 
     def _waker(self, index: int, vantage: Vantage) -> Callable[[datetime], None]:
         def wake(now: datetime) -> None:
-            free = TARGETS_AT_ONCE - len(vantage.jobs)
+            free = vantage.courtesy.politeness.targets - len(vantage.jobs)
             for lease in vantage.schedule.due(now, most=free) if free else ():
                 self._note_late(lease, now)
                 job = _Job(lease, now)

@@ -8,6 +8,7 @@ from protech.locate.capacity import (
     Measured,
     Needs,
     Rates,
+    Vantages,
     as_text,
     compare,
     needs,
@@ -39,8 +40,9 @@ def test_a_hundred_thousand_targets_an_hour_need_what_the_research_says() -> Non
     assert 55_000 < needed.log_bytes_per_s < 65_000
     assert needed.cores < 0.1
     by_limit = vantages(needed, Politeness())
-    assert (by_limit.by_queries, by_limit.by_probes, by_limit.by_conversations) == (11, 4, 9)
+    assert by_limit == Vantages(by_queries=11, by_probes=4, by_conversations=9, by_targets=5)
     assert by_limit.count == 11
+    assert vantages(needed, Politeness(targets=8)).count == 74
 
 
 def test_one_vantage_is_the_least() -> None:

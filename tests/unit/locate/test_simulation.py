@@ -98,8 +98,9 @@ def test_an_answering_peer_is_spoken_to_once_in_six_hours(simulation: Made) -> N
 def test_no_vantage_asks_more_queries_or_has_more_conversations_than_it_may(
     simulation: Made,
 ) -> None:
-    polite = Politeness(dht_queries_per_s=40, concurrent=3)
+    polite = Politeness(dht_queries_per_s=40, concurrent=3, targets=8)
     outlook = simulation(60, politeness=polite).run(HOUR)
+    assert outlook.measured.held_s <= 8 * outlook.measured.seconds
     assert outlook.queries_peak <= 2 * 40
     assert outlook.measured.queries <= 40 * outlook.measured.seconds
     assert outlook.conversations_peak <= 3
