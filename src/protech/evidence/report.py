@@ -225,7 +225,7 @@ def render(document: Document) -> bytes:
         ValueError: Its date has no time zone, or a ``PageOf`` names no heading.
         ConfigError: The Typst that is installed cannot make it.
 
-    Cost: about 1 s and 200 MB for 500 cards.
+    Cost: 500 cards of a locate case take 3 s and 360 MB.
     """
     if document.at.tzinfo is None:
         raise ValueError("the date of a document has a time zone")

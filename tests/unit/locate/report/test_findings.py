@@ -68,15 +68,15 @@ def test_a_claim_shows_no_piece_and_says_how_it_ended() -> None:
 
 
 def test_a_late_stamp_is_called_late_and_an_early_one_is_not() -> None:
-    assert "the record existed then at the latest (3 min after" in card(5)
-    assert "certificate 0001020304050607, 2026-11-26" in card(5)
-    assert "LATE, 3 days after the conversation" in card(8)
+    assert "the record existed on 2026-11-26 08:08:30 UTC (3 min after" in card(5)
+    assert "certificate 0001020304050607)" in card(5)
+    assert "LATE, on 2026-11-29 10:00:00 UTC, 3 days after the conversation" in card(8)
 
 
 def test_a_stamp_of_nobody_known_is_called_so() -> None:
     unnamed = replace(STATES[0], certificate_sha256=None)
     text = said(findings.peers(material_of(MADE, [unnamed]), WORDS))
-    assert "unknown, 2026-11-26 08:08:30 UTC" in text
+    assert "3 min after the conversation; unknown)" in text
 
 
 def test_nothing_below_level_3_is_named() -> None:
