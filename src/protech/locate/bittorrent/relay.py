@@ -13,7 +13,7 @@ from enum import StrEnum
 from time import monotonic
 from typing import Protocol, Self
 
-from protech.errors import AuthorityError
+from protech.errors import ProtechError
 from protech.locate.adapter import Address, Endpoint
 from protech.locate.bittorrent.socks import Carried, associate, unwrap, wrap
 from protech.locate.bittorrent.tracker_udp import Datagrams
@@ -106,7 +106,8 @@ class _Node:
 class Relay:
     """The relay as a context: it listens from its beginning to its end.
 
-    ``stopped`` is the error with which the authority's cover ended; nothing passes then.
+    ``stopped`` is the error with which it ended before: the authority covers nothing more, or
+    this machine has no more sockets. Nothing passes then.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Relay:
         self.secret = secrets.token_hex(SECRET_BYTES)
         self.counts: Counter[Passed] = Counter()
         self.associated = asyncio.Event()
-        self.stopped: AuthorityError | None = None
+        self.stopped: ProtechError | None = None
         self._ways, self._may_send, self._may_reach = ways, may_send, may_reach
         self._pace, self._now = pace, now
         self._waiting: deque[Carried] = deque()
@@ -178,8 +179,8 @@ class Relay:
                 self._send(self._waiting.popleft())
             except Lost:
                 self.counts[Passed.NOT_REACHABLE] += 1
-            except AuthorityError as uncovered:
-                self.stopped = uncovered
+            except ProtechError as stands_in_the_way:
+                self.stopped = stands_in_the_way
                 self._shut()
 
     def _send(self, carried: Carried) -> None:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from protech.errors import AuthorityError
+from protech.errors import AuthorityError, ConfigError, ProtechError
 from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent import relay as relays
 from protech.locate.bittorrent.relay import DATAGRAM_BYTES, OPEN, WAITING, Pace, Passed, Relay
@@ -51,7 +51,7 @@ class Ways:
         self.sent: list[Carried] = []
         self.has_sent = asyncio.Event()
         self.nodes: list[Node] = []
-        self.over: AuthorityError | None = None
+        self.over: ProtechError | None = None
 
     def ask(self, peer: Endpoint) -> None:
         if self.over is not None:
@@ -160,14 +160,15 @@ def test_what_may_not_go_is_counted(datagram: bytes, passed: Passed) -> None:
     run(scene)
 
 
-def test_without_leave_nothing_passes_any_more() -> None:
+@pytest.mark.parametrize("error", [AuthorityError("Over."), ConfigError("No sockets.")])
+def test_without_leave_or_sockets_nothing_passes_any_more(error: ProtechError) -> None:
     async def scene(ways: Ways, relay: Relay) -> None:
         relay.carry(wrap(QUESTION))
-        ways.over = AuthorityError("It is over.")
+        ways.over = error
         relay.carry(wrap(QUESTION))
-        over, ways.over = ways.over, None
+        ways.over = None
         relay.carry(wrap(QUESTION))
-        assert relay.stopped is over
+        assert relay.stopped is error
         assert len(ways.sent) == 1
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", relay.port)
