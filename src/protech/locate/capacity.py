@@ -6,9 +6,12 @@ schedule and the limits that a real run has; ``compare`` sets any two side by si
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from protech.locate.adapter import Level
 from protech.locate.limits import Politeness
 
 HOUR_S = 3600.0
@@ -95,7 +98,7 @@ class Measured:
     probe_s: float
     """All conversations' durations together."""
     look_up_s: float
-    """All look-ups' durations together, without their conversations."""
+    """All look-ups' durations together, without their conversations; 0: not known."""
     held_s: float
     """All leases' durations together: look-ups and conversations."""
     log_bytes: int
@@ -142,6 +145,52 @@ def vantages(needed: Needs, politeness: Politeness) -> Vantages:
     )
 
 
+def measured_in(
+    records: Iterable[tuple[Mapping[str, object], int]],
+    *,
+    seconds: float,
+    queries: int,
+    cpu_s: float,
+    held_s: float = 0.0,
+) -> Measured:
+    """Return what a run took, as its log tells it.
+
+    Args:
+        records: Of one run, each with the bytes that it takes in the log.
+        seconds: How long the run lasted.
+        queries: What was asked of the DHT and of trackers: the log does not say.
+        cpu_s: What the run's process took.
+        held_s: All leases' durations together, where somebody took them down.
+    """
+    counts: Counter[str] = Counter()
+    probe_s = 0.0
+    for record, size_bytes in records:
+        counts["bytes"] += size_bytes
+        if record.get("kind") == "counts":
+            counts["looks"] += 1
+        elif record.get("kind") == "sighting":
+            began, over = (
+                datetime.fromisoformat(str(record[key])) for key in ("started_at", "ended_at")
+            )
+            probe_s += (over - began).total_seconds()
+            counts["probes"] += 1
+            level = record.get("level")
+            counts["answered"] += isinstance(level, int) and level >= Level.HANDSHAKE
+    return Measured(
+        seconds=seconds,
+        look_ups=counts["looks"],
+        queries=queries,
+        named=counts["probes"],
+        probes=counts["probes"],
+        answered=counts["answered"],
+        probe_s=probe_s,
+        look_up_s=max(0.0, held_s - probe_s),
+        held_s=held_s,
+        log_bytes=counts["bytes"],
+        cpu_s=cpu_s,
+    )
+
+
 def rates_of(measured: Measured, assumed: Rates) -> Rates:
     """Return the rates of a run; what it did not show is taken from ``assumed``.
 
@@ -155,7 +204,7 @@ def rates_of(measured: Measured, assumed: Rates) -> Rates:
     answer_s = max(0.0, measured.probe_s - silent_s) / answered
     return Rates(
         queries_per_look_up=measured.queries / measured.look_ups,
-        look_up_s=measured.look_up_s / measured.look_ups,
+        look_up_s=measured.look_up_s / measured.look_ups or assumed.look_up_s,
         look_up_cpu_s=assumed.look_up_cpu_s,
         named_per_look_up=measured.named / measured.look_ups,
         answering_share=measured.answered / probes,

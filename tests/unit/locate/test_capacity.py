@@ -1,6 +1,7 @@
 """The arithmetic of capacity."""
 
 import math
+from datetime import timedelta
 
 import pytest
 
@@ -11,12 +12,14 @@ from protech.locate.capacity import (
     Vantages,
     as_text,
     compare,
+    measured_in,
     needs,
     observed,
     rates_of,
     vantages,
 )
 from protech.locate.limits import Politeness
+from tests.unit.locate.sightings import NOON, record
 
 RUN = Measured(
     seconds=100,
@@ -83,6 +86,23 @@ def test_a_run_that_shows_nothing_leaves_the_assumptions() -> None:
     )
     assert rates_of(nothing, Rates()) == Rates()
     assert observed(nothing).queries_per_s == 0
+
+
+def test_a_run_is_measured_by_its_log() -> None:
+    records: list[tuple[dict[str, object], int]] = [
+        ({"kind": "run"}, 900),
+        ({"kind": "counts"}, 100),
+    ]
+    for level, seconds in ((0, 9), (2, 1), (4, 2)):
+        seen = record(level=level)
+        ended = NOON + timedelta(seconds=seconds)
+        records.append(({**seen, "ended_at": ended.isoformat()}, 500))
+    measured = measured_in(records, seconds=60, queries=17, cpu_s=0.5)
+    assert (measured.look_ups, measured.queries, measured.log_bytes) == (1, 17, 2500)
+    assert (measured.probes, measured.answered, measured.probe_s) == (3, 2, 12)
+    rates = rates_of(measured, Rates())
+    assert rates.answer_s == pytest.approx(1.5)
+    assert rates.look_up_s == Rates().look_up_s
 
 
 def test_figures_stand_side_by_side() -> None:
