@@ -55,8 +55,9 @@ def certificate(material: Material, words: Words) -> Iterator[Block]:
             is_warning=True,
         )
         return
-    if not found.is_of(material.commit):
-        made = material.commit or words.say("commit_unknown")
+    if material.unmeasured:
+        named = [commit or words.say("commit_unknown") for commit in material.unmeasured]
+        made = words.several(named)
         yield Notice(
             title=words.say("self_test_other_title"),
             paragraphs=(words.say("self_test_other", measured=found.commit, made=made),),

@@ -32,16 +32,16 @@ class Material:
     at: datetime
 
     @property
-    def commit(self) -> str:
-        """The commit that made the newest records; empty where it is not known."""
-        return self.case.runs[-1].build_commit
+    def unmeasured(self) -> tuple[str, ...]:
+        """The commits that made records and are not the certificate's; all, without one."""
+        made = sorted({run.build_commit for run in self.case.runs})
+        found = self.self_test
+        return tuple(commit for commit in made if found is None or not found.is_of(commit))
 
     @property
     def measured(self) -> Mapping[int, Rate]:
-        """The rates of this build by level; empty where they are of another one, or of none."""
-        if self.self_test is None or not self.self_test.is_of(self.commit):
-            return {}
-        return self.self_test.levels
+        """The rates by level; empty where any record is of a build that was not measured."""
+        return {} if self.self_test is None or self.unmeasured else self.self_test.levels
 
     def reached(self, level: Level) -> tuple[Peer, ...]:
         """Return the peers whose highest level this is."""

@@ -24,8 +24,13 @@ def test_a_rate_counts_only_where_it_was_measured_on_this_build() -> None:
     assert material_of(MADE, self_test=other).measured == {}
 
 
-def test_the_build_is_that_of_the_newest_run() -> None:
-    assert material_of(CaseMaker()).commit == COMMIT
+def test_a_rate_of_one_build_is_none_of_a_case_of_two() -> None:
+    made = CaseMaker()
+    made.records.append({**made.records[0], "build": {"version": "1", "commit": "f" * 40}})
+    material = material_of(made, self_test=self_test.read(SELF_TEST))
+    assert material.unmeasured == ("f" * 40,)
+    assert material.measured == {}
+    assert material_of(made).unmeasured == (COMMIT, "f" * 40)
 
 
 def test_a_digest_is_of_the_text_in_utf8() -> None:
