@@ -30,6 +30,7 @@ from protech.locate.limits import (
     ended,
 )
 from protech.locate.place import plain_address
+from protech.locate.schedule import network_key
 from protech.locate.vault import Vault
 
 FORMAT_VERSION = 1
@@ -160,9 +161,8 @@ class Courtesy:
         return name, Pieces(asked=asked, not_before=_not_before(mark))
 
     def _pair(self, peer: Endpoint, target: Target) -> bytes:
-        key = target.key
-        network_key = getattr(key, "info_hash", b"") or getattr(key, "md4", b"")
-        parts = (target.network.value.encode(), network_key, target.entry.encode())
+        network = target.network.value.encode()
+        parts = (network, network_key(target), target.entry.encode())
         return self._vault.name(b"pair", _peer(peer), *parts)
 
     def _peer(self, peer: Endpoint) -> bytes:

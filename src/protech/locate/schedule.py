@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from protech.lists.fetch_key import Ed2kFile
 from protech.locate.adapter import Target
 from protech.locate.leases import (
     FORMAT_VERSION,
@@ -152,20 +153,20 @@ class Schedule:
 
     def _slot(self, target: Target) -> int:
         """Return the part of the key space of an info-hash: one vantage has all its files."""
-        return self._vault.name(b"slot", _network_key(target))[0] % SLOTS
+        return self._vault.name(b"slot", network_key(target))[0] % SLOTS
 
 
 def _identity(target: Target) -> tuple[bytes, ...]:
     """Return what a target stays the same target by, whatever version its list has."""
-    index = getattr(target.key, "file_index", 0)
+    index = 0 if isinstance(target.key, Ed2kFile) else target.key.file_index
     network = target.network.value.encode()
-    return b"target", network, _network_key(target), str(index).encode(), target.entry.encode()
+    return b"target", network, network_key(target), str(index).encode(), target.entry.encode()
 
 
-def _network_key(target: Target) -> bytes:
-    """Return the info-hash, or eD2k's MD4."""
-    key: bytes = getattr(target.key, "info_hash", b"") or getattr(target.key, "md4", b"")
-    return key
+def network_key(target: Target) -> bytes:
+    """Return what the network looks a target up by: its info-hash, or eD2k's MD4."""
+    key = target.key
+    return key.md4 if isinstance(key, Ed2kFile) else key.info_hash
 
 
 def _jittered(pace: Pace, name: bytes) -> timedelta:
