@@ -4,14 +4,17 @@ A file is named for the records it covers and bound to that name; together they 
 without a gap, or the archive is refused. What is on the disk is ciphertext (``locate.vault``).
 """
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from protech.errors import ConfigError, SourceError
+from protech.evidence.log import Log
 from protech.locate.leases import to_ms
 from protech.locate.parquet import Cell, Table, write_parquet
 from protech.locate.vault import Vault
@@ -41,6 +44,10 @@ FILE = re.compile(r"(\d{12})-(\d{12})\.parquet\.sealed")
 
 ARCHIVE_BYTES = 2 << 30
 """What is opened together, in memory: about a hundred million sightings."""
+
+
+RECORDS_LEAST = 10_000
+RECORDS_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,26 @@ class Archive:
         except OSError as refused:
             raise _unusable(self._directory, refused) from refused
         return len(sealed)
+
+    def follow(self, log: Log, *, least: int = RECORDS_LEAST) -> int:
+        """Seal what the log holds beyond the archive, in files of at most ``RECORDS_MOST``.
+
+        Returns how many of its records were covered anew: none while there are fewer than
+        ``least``, for many small files are slow to open.
+
+        Raises:
+            ConfigError: The disk is full, or a file cannot be written.
+            TrustError: The log does not hold together.
+        """
+        first, size = self.covered, log.size
+        if size - first < least:
+            return 0
+        records = log.read(first)
+        for start in range(first, size, RECORDS_MOST):
+            end = min(start + RECORDS_MOST, size)
+            some = islice(records, end - start)
+            self.add(start, end, (json.loads(one.content) for one in some))
+        return size - first
 
     def table(self) -> Table:
         """Return all sightings as one table, in memory.

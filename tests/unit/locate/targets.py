@@ -26,7 +26,7 @@ def torrent(number: int, *, torrent: int | None = None, file_index: int = 0) -> 
 
 
 def of(key: FetchKey, number: int) -> Target:
-    return Target(entry=f"E{number}", number=number, list_name=LIST, key=key)
+    return Target(entry=f"lab-entry-{number}", number=number, list_name=LIST, key=key)
 
 
 def ed2k(number: int) -> Target:

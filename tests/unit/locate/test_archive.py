@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from protech.errors import ConfigError, TrustError
+from protech.evidence.log import Log
 from protech.locate.archive import COLUMNS, Archive, row_of
 from protech.locate.vault import Vault
+from protech.signing import Key
 from tests.unit.locate.sightings import record, records
 
 
@@ -28,6 +30,22 @@ def test_what_was_added_is_one_table(tmp_path: Path) -> None:
         assert table.rows("SELECT count(*), max(level) FROM sightings") == [(700, 4)]
 
 
+def test_an_archive_follows_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protech.locate.archive.RECORDS_MOST", 40)
+    one = archive(tmp_path)
+    signer, key = Key.generate(), bytes(32)
+    with Log.create(tmp_path / "log", origin="lab/case", signer=signer, data_key=key) as log:
+        log.append([{"kind": "run"}, *records(99)])
+        assert one.follow(log, least=101) == 0
+        assert one.follow(log, least=100) == 100
+        assert len(files(tmp_path)) == 3
+        assert one.follow(log, least=1) == 0
+        log.append(records(7, seed=2))
+        assert one.follow(log, least=1) == 7
+    with one.table() as table:
+        assert table.rows("SELECT count(*) FROM sightings") == [(106,)]
+
+
 def test_a_row_says_what_the_record_says() -> None:
     row = row_of(record(level=4))
     assert list(row) == list(COLUMNS)
@@ -45,7 +63,7 @@ def test_the_files_are_ciphertext_of_this_user_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     content = path.read_bytes()
-    for clear in (b"PAR1", b"198.18.", b"DuckDB", b"entry", b"XA", b"Lab"):
+    for clear in (b"PAR1", b"198.18.", b"DuckDB", b"entry", b"Lab network"):
         assert clear not in content
 
 

@@ -112,7 +112,9 @@ def test_three_refusals_about_whatever_stop_all(tmp_path: Path) -> None:
 
 def test_the_two_keys_of_one_file_share_its_pieces(tmp_path: Path) -> None:
     first = torrent(0)
-    second = Target(entry="E0", number=1, list_name=first.list_name, key=torrent(1).key)
+    second = Target(
+        entry="lab-entry-0", number=1, list_name=first.list_name, key=torrent(1).key
+    )
     with closing(courtesy(tmp_path)) as one:
         assert one.may_ask_piece(PEER, first, NOON)
         assert one.begin_piece(PEER, first, NOON)

@@ -122,7 +122,7 @@ def test_a_target_keeps_its_pace_when_its_place_in_the_list_changes(tmp_path: Pa
     [lease] = made.due(NOON)
     made.done(lease, SOMEBODY, NOON)
     moved = Target(
-        entry="E0",
+        entry="lab-entry-0",
         number=5,
         list_name=replace(LIST, version=2),
         key=torrent(0).key,
@@ -165,7 +165,7 @@ def test_the_file_shows_no_fetch_key_and_no_entry(tmp_path: Path) -> None:
         info_hash(0),
         info_hash(1)[:16],
         info_hash(0).hex().encode(),
-        b"E0",
+        b"lab-entry",
         b"pause",
     ):
         assert clear not in kept
