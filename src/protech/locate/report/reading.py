@@ -10,6 +10,7 @@ from datetime import datetime
 
 from protech.errors import SourceError
 from protech.locate.adapter import Level
+from protech.locate.build import UNKNOWN
 from protech.locate.report.case import (
     Case,
     Claimed,
@@ -107,7 +108,7 @@ def _run(index: int, fields: Fields) -> Run:
             tree_root=listed.digest_or_none("tree_root") or b"",
         ),
         build_version=build.text("version"),
-        build_commit=build.text_or_none("commit") or "",
+        build_commit=_commit(build),
         is_lab=fields.flag("lab"),
         source_addresses=fields.texts("source_addresses"),
         databases=tuple(
@@ -154,6 +155,12 @@ def _seen(index: int, fields: Fields) -> Seen:
         request_sha256=fields.digest_or_none("request_sha256"),
         place=_place(fields.inner_or_none("place")),
     )
+
+
+def _commit(build: Fields) -> str:
+    """Return the commit of a build; nothing where it was not known."""
+    found = build.text_or_none("commit")
+    return "" if found is None or found == UNKNOWN else found
 
 
 def _level(fields: Fields) -> Level:

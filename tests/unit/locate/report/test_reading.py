@@ -72,6 +72,12 @@ def test_a_level_that_there_is_not_is_refused() -> None:
         read(records)
 
 
+def test_a_commit_that_was_not_known_is_none() -> None:
+    made = CaseMaker()
+    made.records[0]["build"] = {"version": "1", "commit": "unknown"}
+    assert read(made.numbered).runs[0].build_commit == ""
+
+
 def test_a_bare_sighting_is_read() -> None:
     made = CaseMaker()
     made.sighting(Level.CLAIMS)
