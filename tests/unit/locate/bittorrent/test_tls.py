@@ -1,20 +1,13 @@
 """TLS in memory: what is said arrives, a certificate must hold, and other talk is refused."""
 
 import asyncio
-import datetime as dt
 import ssl
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from protech.locate.bittorrent.tls import TlsStream
-
-DAY = dt.timedelta(days=1)
+from tests.certified import contexts
 
 
 class Pipe:
@@ -40,39 +33,11 @@ class Pipe:
         self._out.put_nowait(b"")
 
 
-@pytest.fixture(scope="module")
-def contexts(
+@pytest.fixture(scope="module", name="contexts")
+def _contexts(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's context for 127.0.0.1, and one that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tracker")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    path.write_bytes(pem + private)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    return server, ssl.create_default_context(cadata=pem.decode())
+    return contexts("127.0.0.1", tmp_path_factory.mktemp("tls"))
 
 
 async def serve(pipe: Pipe, context: ssl.SSLContext, answer: bytes) -> bytes:
