@@ -70,11 +70,19 @@ Cell = str | Code | Strong | PageOf | Several
 Row = tuple[str, Cell]
 
 
+def lines(text: str, *, width: int, after: str = "") -> Several:
+    """Return what is to be copied in lines of at most ``width``, cut ``after`` if that is."""
+    parts = []
+    while len(text) > width:
+        cut = (text.rfind(after, 0, width) + 1 if after else 0) or width
+        parts.append(Code(text=text[:cut]))
+        text = text[cut:]
+    return Several(parts=(*parts, Code(text=text)))
+
+
 def digest(raw: bytes) -> Several:
     """Return a digest as hex for a narrow column, half of it a line."""
-    text = raw.hex()
-    half = len(text) // 2
-    return Several(parts=(Code(text=text[:half]), Code(text=text[half:])))
+    return lines(raw.hex(), width=max(1, len(raw)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

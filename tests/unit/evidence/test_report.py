@@ -30,6 +30,7 @@ from protech.evidence.report import (
     Table,
     Text,
     digest,
+    lines,
     render,
     shown,
 )
@@ -118,6 +119,15 @@ def test_a_text_has_a_limit() -> None:
 
 def test_a_digest_takes_two_lines() -> None:
     assert digest(bytes(range(4))) == Several(parts=(Code(text="0001"), Code(text="0203")))
+
+
+def test_what_is_copied_letter_by_letter_is_cut_into_lines() -> None:
+    assert lines("abcde", width=2) == Several(
+        parts=(Code(text="ab"), Code(text="cd"), Code(text="e"))
+    )
+    assert lines("a:bc:de", width=5, after=":").parts[0] == Code(text="a:bc:")
+    assert lines("abcdef", width=5, after=":").parts[0] == Code(text="abcde")
+    assert digest(b"") == Several(parts=(Code(text=""),))
 
 
 def test_the_date_of_a_document_has_a_time_zone() -> None:

@@ -18,6 +18,7 @@ from protech.evidence.report import (
     Table,
     Text,
     digest,
+    lines,
 )
 from protech.locate.report.case import Database, Request
 from protech.locate.report.material import Material, sha256_hex
@@ -26,6 +27,9 @@ from protech.locate.report.words import Words
 
 STEPS = 6
 """How many sentences ``verify_1`` and following there are."""
+
+KEY_CHARACTERS = 60
+"""Of the log's key, on a line."""
 
 GLOSSARY = 8
 """How many words ``word_1`` and following are explained."""
@@ -95,7 +99,9 @@ def log(material: Material, words: Words) -> Iterator[Block]:
     yield Heading(level=1, text=words.say("log"))
     yield Text(text=words.say("log_text"))
     if material.log_key:
-        yield Facts(rows=((words.say("log_key"), Code(text=material.log_key)),))
+        yield Facts(
+            rows=((words.say("log_key"), lines(material.log_key, width=KEY_CHARACTERS)),)
+        )
     if material.checkpoints:
         yield _checkpoints(material, words)
     else:
@@ -120,11 +126,13 @@ def verifying(material: Material, words: Words) -> Iterator[Block]:
     yield Heading(level=1, text=words.say("verify"))
     yield Points(items=tuple(words.say(f"verify_{n}") for n in range(1, STEPS + 1)))
     files = (("bundle_sha256", material.bundle), ("verifier_sha256", material.verifier))
-    rows: tuple[Row, ...] = tuple(
+    rows: list[Row] = [
         (words.say(name), Code(text=sha256_hex(text))) for name, text in files if text
-    )
+    ]
+    for name, digest_hex in material.packs.items():
+        rows.append((words.say("pack_sha256", name=name), Code(text=digest_hex)))
     if rows:
-        yield Facts(rows=rows)
+        yield Facts(rows=tuple(rows))
 
 
 def glossary(words: Words) -> Iterator[Block]:

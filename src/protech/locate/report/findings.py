@@ -16,10 +16,11 @@ from protech.evidence.report import (
     Several,
     Table,
     Text,
+    lines,
 )
 from protech.locate.adapter import Level
 from protech.locate.networks_listed import Flag
-from protech.locate.report.case import Place, Proven, Seen
+from protech.locate.report.case import Place, Proven, Seen, Socket
 from protech.locate.report.cover import LEAST_HOURS
 from protech.locate.report.material import Material
 from protech.locate.report.peers import Peer
@@ -28,6 +29,10 @@ from protech.locate.report.words import Words
 
 DIGEST_KINDS = {16: "MD4", 20: "SHA-1", 32: "SHA-256"}
 """What a list holds of a piece, by its width in bytes."""
+
+ADDRESS_CHARACTERS = 20
+END_CHARACTERS = 34
+"""What a column of a table, and of a card, has room for: an IPv6 address takes two lines."""
 
 SHORT_DIGITS = 16
 """Of a digest that the log's annex prints whole."""
@@ -69,6 +74,12 @@ def peers(material: Material, words: Words) -> Iterator[Block]:
             yield _card(one, material, words)
 
 
+def end_of(end: Socket, words: Words) -> Several:
+    """Return an end of a connection for a narrow column: its address, below it its port."""
+    address = lines(end.address, width=ADDRESS_CHARACTERS, after=":").parts
+    return Several(parts=(*address, words.say("port", number=end.port)))
+
+
 def flags_of(flags: tuple[str, ...], words: Words) -> str:
     """Return flags in words."""
     return words.several([words.named("flag", flag) for flag in flags])
@@ -88,7 +99,7 @@ def _overview_row(peer: Peer, words: Words) -> tuple[Cell, ...]:
     delivered = len(peer.delivered)
     return (
         str(peer.number),
-        Code(text=peer.socket.text),
+        end_of(peer.socket, words),
         words.number(delivered),
         words.number(len(peer.seen) - delivered),
         Several(
@@ -150,12 +161,16 @@ def _warnings(peer: Peer, words: Words) -> Iterator[Block]:
 
 
 def _card(one: Seen, material: Material, words: Words) -> Card:
-    local = Code(text=one.local.text) if one.local else words.say("unknown")
+    local = (
+        lines(one.local.text, width=END_CHARACTERS, after=":")
+        if one.local
+        else words.say("unknown")
+    )
     named = [words.named("source", source) for source in one.sources]
     pairs: tuple[Row, ...] = (
         (words.say("began"), words.moment(one.started_at)),
         (words.say("ended"), words.moment(one.ended_at)),
-        (words.say("remote"), Code(text=one.peer.text)),
+        (words.say("remote"), lines(one.peer.text, width=END_CHARACTERS, after=":")),
         (words.say("local"), local),
         (words.say("network"), network_of(one, words)),
         (words.say("clock"), clock_of(one, words)),

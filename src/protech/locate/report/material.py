@@ -30,6 +30,8 @@ class Material:
     verifier: str = field(default="", repr=False)
     version: str
     at: datetime
+    packs: Mapping[str, str] = field(default_factory=dict)
+    """Of each disclosure pack beside the report, by file name: its SHA-256 in hex."""
 
     @property
     def unmeasured(self) -> tuple[str, ...]:

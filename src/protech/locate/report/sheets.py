@@ -13,7 +13,6 @@ from protech.errors import AuthorityError, SourceError
 from protech.evidence.report import (
     Blanks,
     Block,
-    Code,
     Column,
     Document,
     Facts,
@@ -29,6 +28,7 @@ from protech.locate.report.findings import (
     ANONYMOUS,
     clock_of,
     countries_of,
+    end_of,
     flags_of,
     network_of,
     operator_of,
@@ -207,8 +207,8 @@ def _points(peer: Peer, words: Words) -> Iterator[Block]:
             (
                 str(one.index),
                 Several(parts=(words.moment(one.started_at), words.moment(one.ended_at))),
-                Code(text=one.peer.text),
-                Code(text=one.local.text) if one.local else words.say("unknown"),
+                end_of(one.peer, words),
+                end_of(one.local, words) if one.local else words.say("unknown"),
                 network_of(one, words),
                 clock_of(one, words),
             )

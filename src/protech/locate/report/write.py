@@ -5,8 +5,9 @@ The files hold addresses in clear: who writes them decides where, and for whom.
 
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def compose(
         ConfigError: The report cannot be made with the Typst that is installed.
     """
     words = load(language)
+    beside = {name: sha256(pack).hexdigest() for name, pack in sorted((packs or {}).items())}
+    made = replace(made, packs=beside)
     drafts = {
         f"{one.sheet}-{peer.number}.pdf": render(
             sheet(made, words, peer, one.sheet, basis=one.basis)

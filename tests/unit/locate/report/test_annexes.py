@@ -114,6 +114,8 @@ def test_the_defence_is_told_how_to_check_and_with_which_files() -> None:
     assert len(names) == annexes.STEPS
     assert all(WORDS.say(name) in text for name in names)
     assert text.count("SHA-256") >= 3
+    packed = replace(MATERIAL, packs={"sighting-5.json": "ab" * 32})
+    assert "sighting-5.json, SHA-256\n" + "ab" * 32 in said(annexes.verifying(packed, WORDS))
     without = replace(MATERIAL, bundle="", verifier="")
     assert WORDS.say("bundle_sha256") not in said(annexes.verifying(without, WORDS))
 

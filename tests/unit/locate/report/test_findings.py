@@ -145,6 +145,15 @@ def test_a_clock_that_does_not_say_its_error_and_a_place_that_says_little() -> N
     assert "inside the jurisdiction (unknown)" in text
 
 
+def test_a_long_address_takes_more_lines_and_loses_no_letter() -> None:
+    made = CaseMaker()
+    made.sighting(peer="2001:db8:1234:5678:9abc:def0:1234:5678")
+    (told,) = cards(material_of(made))
+    assert "[2001:db8:1234:5678:9abc:def0:1234:5678]:51413" in said([told]).replace("\n", "")
+    overview = said(findings.overview(material_of(made), WORDS))
+    assert "2001:db8:1234:5678:\n9abc:def0:1234:5678\nport 51413" in overview
+
+
 def test_flags_and_countries_in_words() -> None:
     made = CaseMaker()
     made.sighting(where=place("FR", ["cgnat", "shared_address"]))

@@ -36,8 +36,8 @@ def test_a_sheet_is_a_draft_with_what_was_measured(kind: Sheet) -> None:
     made = sheet(MATERIAL, ENGLISH, peer_of(MATERIAL, "1"), kind)
     text = said(made.blocks)
     assert made.mark in {"DRAFT LABORATORY", "PROJET LABORATOIRE"}
-    assert text.count("198.18.7.9:51413") == 3
-    assert "198.18.0.1:40123" in text
+    assert text.count("198.18.7.9\nport 51413") == 3
+    assert "198.18.0.1\nport 40123" in text
     assert "2026-11-26 08:05:00.000 UTC" in text
     assert "AS64500 Exemple Télécom" in text
     assert made.attachments == ()
