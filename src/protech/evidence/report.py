@@ -72,7 +72,7 @@ Row = tuple[str, Cell]
 
 def lines(text: str, *, width: int, after: str = "") -> Several:
     """Return what is to be copied in lines of at most ``width``, cut ``after`` if that is."""
-    parts = []
+    text, parts = shown(text), []
     while len(text) > width:
         cut = (text.rfind(after, 0, width) + 1 if after else 0) or width
         parts.append(Code(text=text[:cut]))

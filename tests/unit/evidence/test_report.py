@@ -127,6 +127,9 @@ def test_what_is_copied_letter_by_letter_is_cut_into_lines() -> None:
     )
     assert lines("a:bc:de", width=5, after=":").parts[0] == Code(text="a:bc:")
     assert lines("abcdef", width=5, after=":").parts[0] == Code(text="abcde")
+    assert lines("\u4e2da", width=4) == Several(
+        parts=(Code(text="\\u{4"), Code(text="e2d}"), Code(text="a"))
+    )
     assert digest(b"") == Several(parts=(Code(text=""),))
 
 

@@ -32,7 +32,8 @@ DIGEST_KINDS = {16: "MD4", 20: "SHA-1", 32: "SHA-256"}
 
 ADDRESS_CHARACTERS = 20
 END_CHARACTERS = 34
-"""What a column of a table, and of a card, has room for: an IPv6 address takes two lines."""
+NAME_CHARACTERS = 80
+"""What a column of a table, half a card, and a whole one have room for."""
 
 SHORT_DIGITS = 16
 """Of a digest that the log's annex prints whole."""
@@ -253,7 +254,7 @@ def clock_of(one: Seen, words: Words) -> str:
 def _client(one: Seen) -> Cell:
     parts: list[str | Code] = []
     if one.client_name:
-        parts.append(one.client_name)
+        parts += lines(one.client_name, width=NAME_CHARACTERS).parts
     if one.client_id:
         parts.append(Code(text=one.client_id.hex()))
     return Several(parts=tuple(parts))

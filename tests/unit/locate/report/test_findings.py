@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from protech.evidence.report import Card, Heading
+from protech.evidence.report import Card, Heading, shown
 from protech.locate.adapter import Level, Outcome
 from protech.locate.report import findings, self_test
 from protech.locate.report.words import Language, load
@@ -92,7 +92,7 @@ def test_no_fetch_key_is_named() -> None:
 
 
 def test_a_hostile_name_is_a_value_like_any_other() -> None:
-    assert HOSTILE_NAME in card(6)
+    assert shown(HOSTILE_NAME) in card(6)
 
 
 def test_several_peers_behind_one_address_and_an_exit_are_warned_of() -> None:
