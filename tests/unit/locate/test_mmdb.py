@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mmdb_writer import IPSet, MMDBWriter  # type: ignore[attr-defined] # its own argument
 
 from protech.errors import ConfigError, SourceError, TrustError
@@ -119,6 +121,13 @@ def test_a_file_that_was_cut_is_an_error_or_says_something_else(tmp_path: Path) 
     for size in range(0, len(content), 23):
         with pytest.raises(ConfigError, match="no MMDB file"):
             parse_mmdb(content[:size], name="a")
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+def test_whatever_a_file_holds_it_is_a_database_or_an_error(data: bytes, meta: bytes) -> None:
+    for content in (data, data + b"\xab\xcd\xefMaxMind.com" + meta):
+        with pytest.raises(ConfigError, match="no MMDB file"):
+            parse_mmdb(content, name="a")
 
 
 def test_pointers_that_go_in_a_circle_are_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import bisect
 import random
+from contextlib import suppress
 from datetime import date
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -49,6 +50,18 @@ def test_what_is_not_in_the_format_is_refused_and_not_quoted(content: bytes, why
     with pytest.raises(ConfigError, match=why) as refused:
         parse_networks(content, Flag.VPN, what="The list")
     assert "example.org" not in str(refused.value)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.text("0123456789abcdef.:/#- \n\r\x0b\u2028", max_size=200).map(
+        lambda text: HEADER + text.encode()
+    )
+)
+def test_whatever_a_file_holds_it_is_a_list_or_an_error(content: bytes) -> None:
+    with suppress(ConfigError):
+        listed = parse_networks(content, Flag.VPN, what="The list")
+        assert listed.name == "exits"
 
 
 def test_a_list_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
