@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 
 from protech.errors import ConfigError
 from protech.evidence import report
+from protech.evidence.letters import SHOWN, SHOWN_TOO
 from protech.evidence.report import (
-    LONGEST_CHARACTERS,
-    SHOWN,
-    SHOWN_TOO,
     Attachment,
     Blanks,
     Card,
@@ -32,7 +30,6 @@ from protech.evidence.report import (
     digest,
     lines,
     render,
-    shown,
 )
 
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
@@ -103,18 +100,6 @@ def test_markup_and_odd_characters_are_text() -> None:
 def test_whatever_a_peer_calls_itself_a_document_can_be_made(name: str) -> None:
     blocks = (Heading(level=1, text="H"), Facts(rows=(("n", name), ("c", Code(text=name)))))
     assert render(replace(DOCUMENT, blocks=blocks, attachments=()))
-
-
-def test_what_no_font_has_and_what_hides_is_shown_as_its_number() -> None:
-    assert shown("a\u202eb\u4e2d\u0301\u00ad\n") == r"a\u{202e}b\u{4e2d}\u{301}\u{ad}\u{a}"
-    assert shown("Été, Ωμέγα, Привет") == "Été, Ωμέγα, Привет"
-
-
-def test_a_text_has_a_limit() -> None:
-    assert shown("x" * LONGEST_CHARACTERS) == "x" * LONGEST_CHARACTERS
-    longer = shown("x" * (LONGEST_CHARACTERS + 1))
-    assert len(longer) == LONGEST_CHARACTERS
-    assert longer.endswith("\N{HORIZONTAL ELLIPSIS}")
 
 
 def test_a_digest_takes_two_lines() -> None:

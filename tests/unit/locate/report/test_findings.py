@@ -1,7 +1,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from protech.evidence.report import Card, Heading, shown
+from protech.evidence.letters import shown
+from protech.evidence.report import Card, Heading
 from protech.locate.adapter import Level, Outcome
 from protech.locate.report import findings, self_test
 from protech.locate.report.words import Language, load

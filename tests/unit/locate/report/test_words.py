@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from protech.evidence.report import shown
+from protech.evidence.letters import shown
 from protech.locate.adapter import Level, Outcome, Source, Transport
 from protech.locate.networks_listed import Flag
 from protech.locate.papers import Power
