@@ -299,6 +299,8 @@ class Beyond:
 class Nowhere:
     """A node that never answers."""
 
+    local = at("127.0.0.1", 4000)
+
     def send(self, data: bytes) -> None:
         pass
 

@@ -6,11 +6,18 @@ Source: RFC 8446; Python's ``ssl.SSLObject`` does it in memory.
 import ssl
 from typing import Protocol
 
+from protech.locate.adapter import Endpoint
+
 RECORD_BYTES = 16 * 1024
 
 
 class Carrier(Protocol):
     """The stream below."""
+
+    @property
+    def local(self) -> Endpoint:
+        """Our side of it."""
+        ...
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
@@ -56,6 +63,11 @@ class TlsStream:
             else:
                 await stream._flush()
                 return stream
+
+    @property
+    def local(self) -> Endpoint:
+        """Our side of it."""
+        return self._carrier.local
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""

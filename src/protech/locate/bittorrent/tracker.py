@@ -107,7 +107,7 @@ class Answer:
     withdrawn: bool = True
     """Whether it has confirmed that we are in its list no longer, or never had us in it."""
     ourselves: Address | None = field(default=None, repr=False)
-    """What the tracker takes our address to be (BEP 24)."""
+    """Our address as the tracker says it (BEP 24), or else as our socket has it."""
 
 
 def parse_tracker(url: str) -> Tracker | None:

@@ -7,6 +7,7 @@ asks for is sent. Sources: BEP 3, BEP 7, BEP 23; RFC 9112 (HTTP/1.1).
 import re
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 from protech.locate.adapter import Address, Endpoint
@@ -83,7 +84,8 @@ class HttpTalk:
             stream = await TlsStream.over(stream, host=self._tracker.host, trust=self._trust)
         self.told = True
         await stream.send(request(self._tracker, announce, event))
-        return parse_peers(await _body(_Reader(stream)))
+        answer = parse_peers(await _body(_Reader(stream)))
+        return replace(answer, ourselves=answer.ourselves or stream.local.address)
 
     def close(self) -> None:
         """Nothing is left open between events."""

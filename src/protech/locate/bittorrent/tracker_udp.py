@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent.tracker import (
     Announce,
     Answer,
@@ -44,6 +45,11 @@ _ANNOUNCED = struct.Struct(">IIIII")
 
 class Datagrams(Protocol):
     """What the door offers for datagrams: it hears one peer only."""
+
+    @property
+    def local(self) -> Endpoint:
+        """Our side of it."""
+        ...
 
     def send(self, data: bytes) -> None:
         """Send one."""
@@ -132,6 +138,7 @@ class UdpTalk:
             dropped=dropped,
             interval_s=clamped_interval(interval_s),
             strays=self._strays,
+            ourselves=self._datagrams.local.address,
         )
 
     async def _question(self, make: Callable[[int], bytes], action: int) -> tuple[bytes, bytes]:

@@ -48,6 +48,8 @@ def target(*trackers: str) -> Target:
 
 
 class Wire:
+    local = at("127.0.0.1", 4000)
+
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
 
@@ -167,6 +169,13 @@ def test_what_cannot_be_or_must_not_be_spoken_to_is_dropped() -> None:
         Dropped.OBSERVER: 1,
         Dropped.TOO_MANY: 0,
     }
+
+
+def test_ourselves_are_who_the_socket_says_where_nobody_says_otherwise() -> None:
+    named = (at("127.0.0.1", NOBODY_LISTENS_PORT), at("127.0.0.1", 6881))
+    discovery = made(Ways(answers={at("127.0.0.1", 1): named}))
+    assert [one.endpoint for one in found(discovery, target(ONE))] == [at("127.0.0.1", 6881)]
+    assert discovery.dropped[Dropped.OURSELVES] == 1
 
 
 def test_more_peers_than_were_asked_for_are_dropped() -> None:

@@ -139,6 +139,8 @@ def test_a_name_is_packed_by_its_labels(host: str, packed: bytes | None) -> None
 class Server:
     """A name server that answers as it is told; where it does not, the wait runs out."""
 
+    local = Endpoint(address=ip_address("198.18.0.1"), port=4000)
+
     def __init__(self, ways: "Ways", place: Endpoint) -> None:
         self._ways = ways
         self._place = place

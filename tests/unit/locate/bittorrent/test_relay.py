@@ -22,6 +22,8 @@ QUESTION = Carried(node=NODE, data=b"question")
 class Node:
     """A node that answers when it is told to."""
 
+    local = Endpoint(address=ip_address("127.0.0.1"), port=4000)
+
     def __init__(self, ways: "Ways", place: Endpoint) -> None:
         self._ways = ways
         self._place = place

@@ -3,15 +3,19 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 
 import pytest
 
+from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent.tls import TlsStream
 from tests.certified import contexts
 
 
 class Pipe:
     """One end of two queues of bytes."""
+
+    local = Endpoint(address=ip_address("127.0.0.1"), port=4000)
 
     def __init__(self, out: "asyncio.Queue[bytes]", into: "asyncio.Queue[bytes]") -> None:
         self._out, self._into = out, into

@@ -28,6 +28,8 @@ NAMED = (Endpoint(address=ip_address("198.18.0.1"), port=6881),)
 class Wire:
     """Gives an answer a few bytes at a time."""
 
+    local = Endpoint(address=ip_address("127.8.0.1"), port=4000)
+
     def __init__(self, answer: bytes, *, step: int) -> None:
         self._left = answer
         self._step = step
@@ -105,6 +107,7 @@ def test_a_query_and_an_ipv6_host_are_kept() -> None:
 def test_each_framing_is_read(answer: bytes, step: int) -> None:
     found = ask(answer, step=step)
     assert (found.said, found.peers, found.interval_s) == (Said.PEERS, NAMED, 600)
+    assert found.ourselves == Wire.local.address
 
 
 @pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"403 No", b"500 Oh", b"204"])

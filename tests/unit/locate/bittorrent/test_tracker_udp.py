@@ -28,6 +28,8 @@ Answers = Callable[[bytes], Sequence[bytes]]
 class Tracker:
     """Answers each question as it is told; where it does not answer, the wait runs out."""
 
+    local = Endpoint(address=ip_address("127.8.0.1"), port=4000)
+
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._waiting: list[bytes] = []
@@ -82,6 +84,7 @@ def test_a_tracker_is_asked_as_bep_15_says() -> None:
     assert answer.said is Said.PEERS
     assert answer.peers == (Endpoint(address=ip_address("198.18.0.1"), port=6881),)
     assert answer.interval_s == 600
+    assert answer.ourselves == Tracker.local.address
 
 
 def test_stopping_asks_for_nobody_over_the_same_connection() -> None:

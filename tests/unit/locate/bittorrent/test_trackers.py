@@ -21,6 +21,8 @@ STARTED, STOPPED = "started", "stopped"
 
 
 class Wire:
+    local = Endpoint(address=HERE, port=4000)
+
     def __init__(self, ways: "Ways") -> None:
         self._ways = ways
         self._answer = b""
@@ -66,6 +68,8 @@ class Ways:
 
 class Mute:
     """A UDP tracker whose answers do not come."""
+
+    local = Endpoint(address=HERE, port=4000)
 
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
