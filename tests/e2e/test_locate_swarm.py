@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from protech.locate.adapter import Level
 from protech.locate.lab.plan import HOLDERS, Kind
 from protech.locate.lab.score import Score
 from protech.locate.lab.truth import Truth
@@ -98,6 +99,14 @@ def test_holders_hold_after_the_run_what_they_held_before(thin: Stage, truth: Tr
     assert sum(any(len(part) for part in one.values()) for one in held) == len(held)
     assert len(partial) == THIN[Kind.PARTIAL]
     assert all(planned)
+
+
+@pytest.mark.needs("strace")
+def test_pieces_are_proved_without_a_file_that_is_opened_to_write(thin: Stage) -> None:
+    looked = thin.ask("ours", prove=True, seconds=12, strace=True)
+    assert sum(one["level"] == Level.DELIVERED for one in looked["sightings"]) > 20
+    assert [line for line in looked["opened_to_write"] if "/dev/null" not in line] == []
+    assert looked["written_bytes"] == 0
 
 
 def test_nothing_of_the_swarm_outlives_whoever_holds_it() -> None:

@@ -72,6 +72,17 @@ class TwoDoors(Door):
             self._source = source
 
 
+def chosen_of(spec: Mapping[str, Any]) -> tuple[Target, ...]:
+    """Return whom to look for: all keys, or with ``one_key`` the first of each torrent.
+
+    A hybrid torrent is one to libtorrent; two keys of it would be two looks at each peer.
+    """
+    targets = targets_of(spec["keys"])
+    if not spec.get("one_key"):
+        return targets
+    return tuple(targets[numbers[0]] for numbers in spec["numbers"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One look at all targets: whom we met, and what that showed."""
@@ -145,7 +156,7 @@ async def watch(spec: Mapping[str, Any]) -> dict[str, Any]:
                     begin=begin,
                     group=group,
                 )
-                for target in targets_of(spec["keys"]):
+                for target in chosen_of(spec):
                     group.create_task(look.target(target))
         wall_s = time.monotonic() - begin
         assert look is not None
@@ -161,7 +172,6 @@ def _answer(look: Look, door: Door, cpu_s: float, wall_s: float) -> dict[str, An
         "cpu_s": cpu_s,
         "wall_s": wall_s,
         "connects": door.connects,
-        "disk_bytes": 0,  # nothing was given a place to write to; a test of its own looks
     }
 
 

@@ -9,6 +9,7 @@ takes the addresses with it. It reads a line of JSON for each thing to do, and a
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,6 +23,10 @@ from protech.lists.fetch_keys import key_fields
 from protech.locate.lab.swarm import Lab
 from tests.swarm.big import FULL, OBSERVER, THIN, big_swarm
 from tests.swarm.packets import attempts_in, listening_in
+
+OPENING = "trace=open,openat,openat2,creat,memfd_create,mknod,mknodat,truncate,ftruncate"
+TO_WRITE = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|creat\(|memfd_create|mknod|truncate")
+"""Calls by which a file begins to be written, and what tells them in strace's words."""
 
 COUNTS = {"full": FULL, "thin": THIN}
 
@@ -48,16 +53,24 @@ async def observe(lab: Lab, folder: Path, asked: Mapping[str, Any]) -> dict[str,
         "source": OBSERVER,
         "folder": str(folder / "observer"),
     }
-    captured = folder / "packets.pcap"
+    captured, opened = folder / "packets.pcap", folder / "opened"
+    command = [sys.executable, "-m", "tests.swarm.observer"]
+    if asked.get("strace"):
+        command = ["strace", "-f", "-qq", "-e", OPENING, "-o", str(opened), *command]
     async with listening_in(captured):
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.swarm.observer"),
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 26,
         )
         answer, _ = await process.communicate(json.dumps(spec).encode())
-    return {**json.loads(answer), "attempts": attempts_in(captured, OBSERVER)}
+    found = {**json.loads(answer), "attempts": attempts_in(captured, OBSERVER)}
+    if asked.get("strace"):
+        found["opened_to_write"] = [
+            line for line in opened.read_text().splitlines() if TO_WRITE.search(line)
+        ]
+    return found
 
 
 async def perform(lab: Lab, folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
