@@ -8,11 +8,14 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from protech.locate.page.peer import LEVELS, NAMED, Key, Peer, Place, Seen, place_of
-from protech.locate.page.reading import Record, fields, ms_of
+from protech.locate.page.peer import LEVELS, NAMED, Key, Peer, Place, place_of
+from protech.locate.page.reading import Record, fields, ms_of, words
 
 ALERTS = 200
 """How many of the latest proofs are kept for the list; the log has them all."""
+
+PSEUDONYM_DIGITS = 16
+"""Of the 32: enough to tell a million apart."""
 
 BUCKET_MS = 60_000
 """The finest step of the chart over time."""
@@ -61,8 +64,8 @@ class Fold:
         self.requests = 0
         self._entry_numbers: dict[str, int] = {}
         self._list_numbers: dict[tuple[str, int], int] = {}
-        self._places: dict[Place, Place] = {}
-        self._pseudonyms: dict[str, int] = {}
+        self._places: dict[tuple[object, ...], Place] = {}
+        self._pseudonyms: dict[int, int] = {}
         self._by_address: dict[str, list[Peer]] = {}
 
     def add(self, index: int, record: Record) -> None:
@@ -108,34 +111,32 @@ class Fold:
         named = fields(record["peer"])
         network = str(record["network"])
         self.networks.add(network)
-        list_number = self._list_number(record["list"])
         if level < NAMED or "address" not in named:
-            name = str(named.get("pseudonym", ""))
+            name = int(str(named.get("pseudonym", "0"))[:PSEUDONYM_DIGITS], 16)
             self._pseudonyms[name] = max(level, self._pseudonyms.get(name, 0))
             return
         peer = self._peer((network, str(named["address"]), int(named["port"])), index)
-        seen = Seen(
-            index=index,
-            moment_ms=moment_ms,
-            level=level,
-            entry=self._entry_number(str(record["entry"])),
-            list_number=list_number,
-            place=self._place(record.get("place")),
+        place = self._place(record.get("place"))
+        entry = str(record["entry"])
+        is_first_proof = peer.add(
+            index,
+            moment_ms,
+            level,
+            entry=self._entry_number(entry),
+            listed=self._list_number(record["list"]),
+            place=place,
         )
-        if peer.add(seen):
-            self._alert(peer, seen)
-
-    def _alert(self, peer: Peer, seen: Seen) -> None:
-        self.proved += 1
-        self.alerts.appendleft(
-            Alert(
-                index=seen.index,
-                moment_ms=seen.moment_ms,
-                peer=peer.number,
-                entry=self.entries[seen.entry],
-                place=seen.place,
+        if is_first_proof:
+            self.proved += 1
+            self.alerts.appendleft(
+                Alert(
+                    index=index,
+                    moment_ms=moment_ms,
+                    peer=peer.number,
+                    entry=entry,
+                    place=place,
+                )
             )
-        )
 
     def _add_counts(self, record: Record) -> None:
         counts = fields(record.get("counts"))
@@ -168,5 +169,17 @@ class Fold:
         return number
 
     def _place(self, record: object) -> Place:
-        place = place_of(record)
-        return self._places.setdefault(place, place)
+        """Return a place: the same one for all records that say the same of it."""
+        said = fields(record)
+        operator = fields(said.get("operator"))
+        key = (
+            said.get("verdict"),
+            said.get("country"),
+            operator.get("asn"),
+            operator.get("name"),
+            *words(said.get("flags")),
+        )
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = place_of(record)
+        return found

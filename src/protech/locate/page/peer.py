@@ -1,7 +1,7 @@
 """One peer of a case, as the page adds up what its records say."""
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from protech.locate.page.reading import fields, text, words
 
@@ -46,18 +46,6 @@ def place_of(value: object) -> Place:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one sighting adds to its peer; ``moment_ms`` counts from 1970, UTC."""
-
-    index: int
-    moment_ms: int
-    level: int
-    entry: int
-    list_number: int
-    place: Place = field(repr=False)
-
-
 class Peer:
     """The sum of a peer's sightings: small, since there can be a million of them.
 
@@ -66,8 +54,7 @@ class Peer:
     """
 
     __slots__ = (
-        "_indices",
-        "_moments",
+        "_seen",
         "entries",
         "first_proof_ms",
         "key",
@@ -86,44 +73,55 @@ class Peer:
         self.level = 0
         self.place = NOWHERE
         self.entries: dict[int, int] = {}
-        self.lists: set[int] = set()
+        """The highest level that each listed file was seen at."""
+        self.lists = 0
+        """A bit for each list, by its number."""
         self.proofs = 0
         self.first_proof_ms: int | None = None
         self.last_proof_ms: int | None = None
-        self._indices = array("Q")
-        self._moments = array("q")
+        self._seen = array("q")
 
-    def add(self, seen: Seen) -> bool:
-        """Count one sighting; return whether it is the first proof of its entry."""
-        self._indices.append(seen.index)
-        self._moments.append(seen.moment_ms << _LEVEL_BITS | seen.level)
-        self.level = max(self.level, seen.level)
-        self.place = seen.place
-        self.lists.add(seen.list_number)
-        highest = self.entries.get(seen.entry, 0)
-        self.entries[seen.entry] = max(highest, seen.level)
-        if seen.level < DELIVERED:
+    def add(
+        self, index: int, moment_ms: int, level: int, *, entry: int, listed: int, place: Place
+    ) -> bool:
+        """Count one sighting; return whether it is the first proof of its entry.
+
+        Args:
+            index: Its place in the log.
+            moment_ms: When it began, since 1970, UTC.
+            level: How far it went.
+            entry: The number of the listed file.
+            listed: The number of its list.
+            place: Where the address is registered.
+        """
+        self._seen.extend((index, moment_ms << _LEVEL_BITS | level))
+        self.level = max(self.level, level)
+        self.place = place
+        self.lists |= 1 << listed
+        highest = self.entries.get(entry, 0)
+        self.entries[entry] = max(highest, level)
+        if level < DELIVERED:
             return False
         self.proofs += 1
         first, last = self.first_proof_ms, self.last_proof_ms
-        self.first_proof_ms = seen.moment_ms if first is None else min(first, seen.moment_ms)
-        self.last_proof_ms = seen.moment_ms if last is None else max(last, seen.moment_ms)
+        self.first_proof_ms = moment_ms if first is None else min(first, moment_ms)
+        self.last_proof_ms = moment_ms if last is None else max(last, moment_ms)
         return highest < DELIVERED
 
     @property
     def sightings(self) -> int:
         """How many conversations named it."""
-        return len(self._indices)
+        return len(self._seen) // 2
 
     @property
     def first_ms(self) -> int:
         """When it was first seen."""
-        return self._moments[0] >> _LEVEL_BITS
+        return self._seen[1] >> _LEVEL_BITS
 
     @property
     def last_ms(self) -> int:
         """When it was last seen."""
-        return self._moments[-1] >> _LEVEL_BITS
+        return self._seen[-1] >> _LEVEL_BITS
 
     @property
     def proved_entries(self) -> int:
@@ -132,9 +130,9 @@ class Peer:
 
     def moments(self) -> list[tuple[int, int]]:
         """Return the time in ms and the level of each sighting, oldest first."""
-        return [(one >> _LEVEL_BITS, one & _LEVEL_MASK) for one in self._moments]
+        return [(one >> _LEVEL_BITS, one & _LEVEL_MASK) for one in self._seen[1::2]]
 
     def indices(self, *, skip: int, limit: int) -> list[int]:
         """Return where its latest sightings stand in the log, latest first."""
-        end = len(self._indices) - skip
-        return list(reversed(self._indices[max(0, end - limit) : max(0, end)]))
+        end = max(0, self.sightings - skip)
+        return list(reversed(self._seen[2 * max(0, end - limit) : 2 * end : 2]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import nsmallest
 
 from protech.locate.page.fold import Fold
 from protech.locate.page.peer import DELIVERED, Peer, Place
@@ -70,21 +71,20 @@ def ranking(fold: Fold, query: Query, *, now: datetime) -> Ranking:
     """
     kept = _kept(fold, query, now)
     found = [peer for peer in kept if _has_country(peer, query.country)]
-    found.sort(key=_ORDER[query.sort])
     pages = max(1, -(-len(found) // ROWS))
     shown = query.but(page=min(query.page, pages))
     start = (shown.page - 1) * ROWS
-    operators = _operators(found)
+    top = nsmallest(start + ROWS, found, key=_ORDER[query.sort])
+    operators = _operators(_by_place(found))
     return Ranking(
         query=shown,
         rows=tuple(
-            row_of(fold, peer, start + place)
-            for place, peer in enumerate(found[start : start + ROWS], start=1)
+            row_of(fold, peer, start + place) for place, peer in enumerate(top[start:], start=1)
         ),
         found=len(found),
         delivered=sum(1 for peer in found if peer.level == DELIVERED),
         pages=pages,
-        countries=_countries(kept),
+        countries=_countries(_by_place(kept)),
         operators=operators[:OPERATORS],
         operators_left=max(0, len(operators) - OPERATORS),
     )
@@ -114,7 +114,7 @@ def _conditions(fold: Fold, query: Query, now: datetime) -> Iterator[Callable[[P
     if query.asn:
         yield lambda peer: peer.place.asn == int(query.asn)
     if query.listed:
-        yield lambda peer: int(query.listed) in peer.lists
+        yield lambda peer: bool(peer.lists >> int(query.listed) & 1)
     if query.entry:
         number = fold.number_of(query.entry)
         yield lambda peer: number in peer.entries
@@ -135,32 +135,51 @@ def _has_country(peer: Peer, country: str) -> bool:
     return not country or (peer.place.country or NO_COUNTRY) == country
 
 
-def _countries(peers: Sequence[Peer]) -> tuple[Share, ...]:
-    counted = _counted(peers, lambda place: place.country or NO_COUNTRY)
-    return _shares((key, key, key, *counts) for key, counts in counted.items())
+type Counted = tuple[Place, tuple[int, int]]
+"""A place, how many peers it has, and how many of them delivered."""
 
 
-def _operators(peers: Sequence[Peer]) -> tuple[Share, ...]:
-    named = {peer.place.asn: peer.place for peer in peers}
-    counted = _counted(peers, lambda place: place.asn)
+def _by_place(found: Sequence[Peer]) -> list[Counted]:
+    counted: dict[int, list[int]] = {}
+    places: dict[int, Place] = {}
+    for peer in found:
+        same = id(peer.place)  # the fold keeps one of each
+        counts = counted.get(same)
+        if counts is None:
+            counts = counted[same] = [0, 0]
+            places[same] = peer.place
+        counts[0] += 1
+        counts[1] += peer.level == DELIVERED
+    return [(places[same], (counts[0], counts[1])) for same, counts in counted.items()]
+
+
+def _countries(counted: Sequence[Counted]) -> tuple[Share, ...]:
+    added = _added(counted, lambda place: place.country or NO_COUNTRY)
     return _shares(
-        (
-            "" if asn is None else str(asn),
-            named[asn].operator or "",
-            named[asn].country or "",
-            *counts,
-        )
-        for asn, counts in counted.items()
+        (key, key, key, peers, of_them) for key, (_, (peers, of_them)) in added.items()
     )
 
 
-def _counted[K](peers: Sequence[Peer], of: Callable[[Place], K]) -> dict[K, tuple[int, int]]:
-    counted: dict[K, tuple[int, int]] = {}
-    for peer in peers:
-        key = of(peer.place)
-        all_of_it, delivered = counted.get(key, (0, 0))
-        counted[key] = (all_of_it + 1, delivered + (peer.level == DELIVERED))
-    return counted
+def _operators(counted: Sequence[Counted]) -> tuple[Share, ...]:
+    added = _added(counted, lambda place: place.asn)
+    return _shares(
+        (
+            "" if asn is None else str(asn),
+            place.operator or "",
+            place.country or "",
+            peers,
+            of_them,
+        )
+        for asn, (place, (peers, of_them)) in added.items()
+    )
+
+
+def _added[K](counted: Sequence[Counted], of: Callable[[Place], K]) -> dict[K, Counted]:
+    added: dict[K, Counted] = {}
+    for place, (peers, delivered) in counted:
+        _, (so_far, delivered_so_far) = added.get(of(place), (place, (0, 0)))
+        added[of(place)] = (place, (so_far + peers, delivered_so_far + delivered))
+    return added
 
 
 def _shares(counted: Iterator[tuple[str, str, str, int, int]]) -> tuple[Share, ...]:
