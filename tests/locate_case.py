@@ -335,7 +335,7 @@ SELF_TEST = json.dumps(
             "L4": {"n": 3100, "true": 3100, "precision": 1.0, "low": 0.9988, "high": 1.0},
         },
         "recall": {
-            "tcp": {"n": 900, "found": 895, "recall": 0.9944, "low": 0.987, "high": 0.998}
+            "L4": {"n": 900, "found": 895, "recall": 0.9944, "low": 0.987, "high": 0.998}
         },
     }
 )

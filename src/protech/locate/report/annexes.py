@@ -185,7 +185,7 @@ def _measured(found: SelfTest, words: Words) -> Iterator[Block]:
         for level, rate in sorted(found.levels.items(), reverse=True)
     ]
     rates += [
-        (words.say("measure_recall", name=name), rate)
+        (words.say("measure_recall", name=words.named("recall", name)), rate)
         for name, rate in sorted(found.recall.items())
     ]
     yield Table(

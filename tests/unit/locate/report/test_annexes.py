@@ -54,7 +54,7 @@ def test_the_certificate_is_printed_with_counts_intervals_and_seeds() -> None:
         "Precision, level 4",
         "3,100 / 3,100",
         "99.88 % – 100.00 %",
-        "Recall, tcp",
+        "Recall, proved (level 4)",
         "1, 2, 3",
         "2026-11-28",
     ):

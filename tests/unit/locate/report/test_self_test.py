@@ -1,10 +1,13 @@
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
 from protech.errors import SourceError
+from protech.locate.lab.error_rates import certificate, results
+from protech.locate.lab.score import Score, Share
 from protech.locate.report import self_test
 from tests.locate_case import COMMIT, SELF_TEST
 
@@ -14,7 +17,7 @@ def test_a_certificate_is_read() -> None:
     assert found.measured_on.isoformat() == "2026-11-28"
     assert found.seeds == (1, 2, 3)
     assert found.levels[4].right == 3100
-    assert found.recall["tcp"].share == 0.9944
+    assert found.recall["L4"].share == 0.9944
     assert found.content == SELF_TEST
 
 
@@ -62,3 +65,17 @@ def test_numbers_that_do_not_agree_are_refused(content: str) -> None:
 def test_what_ships_is_a_certificate_or_nothing() -> None:
     found = self_test.shipped()
     assert found is None or found.levels
+
+
+def test_the_certificate_that_the_lab_writes_is_the_one_that_is_read() -> None:
+    score = Score(
+        precision={"3": Share(hits=92, of=100), "4": Share(hits=31, of=31)},
+        recall={"4": Share(hits=30, of=33)},
+        proofs=Share(hits=31, of=31),
+        relayed=0,
+        mistakes={},
+    )
+    found = results(score, seeds=[1], kinds={}, commit=COMMIT, on=date(2026, 11, 28))
+    read = self_test.read(json.dumps(certificate(found)))
+    assert (read.levels[3].right, read.levels[4].share) == (92, 1.0)
+    assert read.recall["L4"].n == 33
