@@ -8,6 +8,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import CLOCK_BOOTTIME, CLOCK_REALTIME, clock_gettime_ns
 
 from protech.errors import AuthorityError, ConfigError
@@ -85,14 +86,11 @@ def kernel_discipline() -> tuple[bool, float | None]:
     return is_synchronised, told.maxerror / 1000 if is_synchronised else None
 
 
-def realtime_ns() -> int:
-    """Return the time in nanoseconds since 1970."""
-    return clock_gettime_ns(CLOCK_REALTIME)
+realtime_ns: Ticks = partial(clock_gettime_ns, CLOCK_REALTIME)
+"""The time in nanoseconds since 1970."""
 
-
-def boottime_ns() -> int:
-    """Return nanoseconds since the machine started, sleep among them."""
-    return clock_gettime_ns(CLOCK_BOOTTIME)
+boottime_ns: Ticks = partial(clock_gettime_ns, CLOCK_BOOTTIME)
+"""Nanoseconds since the machine started, sleep among them."""
 
 
 def moment(at_ns: int) -> datetime:
@@ -150,9 +148,8 @@ class Clock:
             AuthorityError: The clock was set, or is not synchronised any more; from then on,
                 always.
         """
-        boot_ns = (
-            self._boottime()
-        )  # first: what comes between makes the time later, not earlier
+        # This one first: an interruption between them makes the time later, never earlier.
+        boot_ns = self._boottime()
         now_ns = self._realtime()
         moved = now_ns - boot_ns - self._difference
         if boot_ns >= self._look_at or not -STEP_NS < moved < STEP_NS:
