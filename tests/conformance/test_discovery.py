@@ -4,8 +4,10 @@ References: opentracker (Debian's build, which needs a whitelist), libtorrent 2.
 """
 
 import asyncio
+import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -282,70 +284,27 @@ def test_the_dht_stops_with_the_leave(nodes: list[libtorrent.session]) -> None:
     assert door.datagrams_sent == 3
 
 
-class Beyond:
-    """A door that lets everything go, and sends nothing: it counts."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-
-    def ask(self, peer: Endpoint) -> None:
-        self.asked[str(peer.address)] += 1
-
-    def datagrams(self, peer: Endpoint) -> "Nowhere":
-        self.ask(peer)
-        return Nowhere()
-
-
-class Nowhere:
-    """A node that never answers."""
-
-    local = at("127.0.0.1", 4000)
-
-    def send(self, data: bytes) -> None:
-        pass
-
-    async def receive_into(self, memory: memoryview) -> int:
-        await asyncio.Event().wait()
-        return 0
-
-    def close(self) -> None:
-        pass
-
-
-async def look_nowhere() -> None:
-    """Ask a node beyond this machine, and print how often the relay was to send to it."""
-    ways = Beyond()
-    limits = DhtLimits(lookup_s=3.0)
-    place = [at("198.18.7.7", 6881)]
-    async with open_dht(
-        ways, bootstrap=place, may_reach=reachable(lab=True), limits=limits, lab=True
-    ) as dht:
-        assert [one async for one in dht.peers(INFO_HASH)] == []
-    print(dict(ways.asked))
-
-
+SCENE = [sys.executable, "-m", "tests.beyond"]
 ADDRESS = re.compile(r'sin_addr=inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 SENDS = re.compile(r"^\d+ +(?:<\.\.\. )?(connect|sendto|sendmsg|sendmmsg|bind)\b")
 
 
+def shown(command: list[str]) -> list[str]:
+    """Run a command from the root of the tests, and return the lines that it prints."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        command, capture_output=True, check=True, text=True, env=environment, cwd=root
+    ).stdout.splitlines()
+
+
 @pytest.mark.needs("strace")
-def test_no_packet_of_libtorrent_leaves_but_through_the_relay(tmp_path: Path) -> None:
-    """The kernel is asked: every address that the process names to it, in any thread."""
+def test_libtorrent_names_no_address_to_the_kernel_but_the_relays(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    script = (
-        "import asyncio, importlib.util, sys;"
-        f"spec = importlib.util.spec_from_file_location('scene', {str(Path(__file__))!r});"
-        "scene = importlib.util.module_from_spec(spec); spec.loader.exec_module(scene);"
-        "asyncio.run(scene.look_nowhere())"
+    (line,) = shown(
+        ["strace", "-f", "-e", "trace=network", "-o", str(trace), *SCENE, "counted"]
     )
-    command = ["strace", "-f", "-e", "trace=network", "-o", str(trace), sys.executable]
-    shown = subprocess.run(
-        [*command, "-c", script],
-        capture_output=True,
-        check=True,
-        text=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    assert json.loads(line)["relayed"] > 0, "it wanted to speak to a node beyond the machine"
     lines = trace.read_text().splitlines()
     named = {
         (found[1], one or other)
@@ -353,7 +312,28 @@ def test_no_packet_of_libtorrent_leaves_but_through_the_relay(tmp_path: Path) ->
         if (found := SENDS.match(line))
         for one, other in ADDRESS.findall(line)
     }
-    assert "'198.18.7.7'" in shown.stdout, "it wanted to speak to a node beyond the machine"
     assert {address for _, address in named} == {"127.0.0.1"}
     assert {call for call, _ in named} >= {"bind", "connect", "sendmsg"}
     assert any("SO_BINDTODEVICE" in line and '"lo' in line for line in lines)
+
+
+@pytest.mark.needs("unshare")
+@pytest.mark.needs("ip")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a namespace of its own")
+@pytest.mark.parametrize("kind", ["real", "counted"])
+def test_what_leaves_the_machine_is_what_the_door_has_counted(kind: str) -> None:
+    """In a namespace whose one way out counts packets and leads nowhere."""
+    way_out = (
+        "ip link set lo up; ip link add out type veth peer name away;"
+        "for end in out away; do ip link set $end addrgenmode none arp off;"
+        " ip link set $end up; done;"
+        "ip address add 198.18.0.1/15 dev out; ip route add default dev out;"
+    )
+    count = "; ip -stats -json link show out"
+    script = way_out + shlex.join([*SCENE, kind]) + count
+    line, *statistics = shown(["unshare", "--net", "sh", "-ec", script])
+    told = json.loads(line)
+    left = json.loads("".join(statistics))[0]["stats64"]["tx"]["packets"]
+    assert told["relayed"] > 0
+    assert left == told["sent"] == (told["relayed"] if kind == "real" else 0)
+    assert told["asked"] == (["198.18.7.7:6881"] if kind == "real" else [])
