@@ -28,7 +28,16 @@ OLD_AFTER_DAYS = 180
 
 NOT_USABLE = 2
 
-GUARD_NEEDS = ("brotli", "fastapi", "granian", "jinja2", "mitmproxy", "starlette")
+EXTRAS = {
+    "guard": ("brotli", "fastapi", "granian", "jinja2", "mitmproxy", "starlette"),
+    "locate": (
+        *("duckdb", "fastapi", "granian", "jinja2", "libtorrent", "maxminddb", "pkcs11"),
+        *("psycopg", "rfc3161_client", "starlette", "typst", "uvloop"),
+    ),
+}
+"""The packages of each extra, as they are imported."""
+
+PURPOSES = {"guard": "To protect a browser", "locate": "For an authorised unit"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 SAMPLES = {
@@ -111,7 +120,7 @@ def all_checks(*, today: date) -> Iterator[Check]:
     yield places()
     yield lists()
     yield index_search()
-    yield guard()
+    yield from map(extra, EXTRAS)
     yield browser()
     yield from workers()
     yield models()
@@ -202,22 +211,22 @@ def index_search() -> Check:
     )
 
 
-def guard() -> Check:
-    """Tell whether the guard's packages are there."""
-    missing = missing_for_guard()
+def extra(name: str) -> Check:
+    """Tell whether the packages of an extra are there."""
+    missing = missing_for(name)
     if not missing:
-        return Check(name="guard", state=State.GOOD, found="its packages are installed")
+        return Check(name=name, state=State.GOOD, found="its packages are installed")
     return Check(
-        name="guard",
+        name=name,
         state=State.LACKING,
         found=f"not installed: {', '.join(missing)}",
-        advice="To protect a browser: pip install 'protech[guard]'",
+        advice=f"{PURPOSES[name]}: pip install 'protech[{name}]'",
     )
 
 
-def missing_for_guard() -> list[str]:
-    """Return the packages that the guard needs and that are not installed."""
-    return [name for name in GUARD_NEEDS if find_spec(name) is None]
+def missing_for(name: str) -> list[str]:
+    """Return the packages that an extra needs and that are not installed."""
+    return [package for package in EXTRAS[name] if find_spec(package) is None]
 
 
 def browser() -> Check:

@@ -131,12 +131,13 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
     assert ended.value.code == 2
 
 
-def test_without_its_packages_the_guard_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("part", ["guard", "locate"])
+def test_without_its_packages_a_part_says_what_to_install(
+    part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "GUARD_NEEDS", ("no_such_package",))
-    assert main(["guard", "--demo"]) == 2
-    assert "pip install 'protech[guard]'" in capsys.readouterr().err
+    monkeypatch.setitem(doctor.EXTRAS, part, ("no_such_package",))
+    assert main([part, "--help"]) == 2
+    assert f"pip install 'protech[{part}]'" in capsys.readouterr().err
 
 
 def test_the_doctor_answers_in_json(tmp_path: Path) -> None:

@@ -109,15 +109,15 @@ def test_a_cache_that_cannot_be_used_is_said(places: Path) -> None:
 
 def test_missing_lists_browser_and_guard_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "BROWSERS", ("no-such-browser",))
-    monkeypatch.setattr(doctor, "GUARD_NEEDS", ("json", "no_such_package"))
+    monkeypatch.setitem(doctor.EXTRAS, "guard", ("json", "no_such_package"))
     for check, advice in (
         (doctor.lists(), "lists make"),
         (doctor.browser(), "chromium"),
-        (doctor.guard(), "protech[guard]"),
+        (doctor.extra("guard"), "protech[guard]"),
     ):
         assert check.state is State.LACKING
         assert advice in (check.advice or "")
-    assert doctor.missing_for_guard() == ["no_such_package"]
+    assert doctor.missing_for("guard") == ["no_such_package"]
 
 
 def test_a_sandbox_that_does_not_hold_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,10 @@ def parser(given: Sequence[str]) -> argparse.ArgumentParser:
         _add_guard(commands)
     else:
         commands.add_parser("guard", help="hide what must not be seen, before it is displayed")
+    if given[:1] == ["locate"]:
+        _add_locate(commands)
+    else:
+        commands.add_parser("locate", help="who shares a listed file, for an authorised unit")
     add_scan(commands)
     add_lists(commands)
     _add_doctor(commands)
@@ -76,17 +80,28 @@ def parser(given: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _add_guard(commands: Commands) -> None:
-    from protech.doctor import missing_for_guard
-
-    missing = missing_for_guard()
-    if missing:
-        raise ConfigError(
-            f"The guard needs packages that are not installed ({', '.join(missing)}); run:"
-            " pip install 'protech[guard]'"
-        )
+    _require("guard")
     from protech.guard.command import add_command
 
     add_command(commands)
+
+
+def _add_locate(commands: Commands) -> None:
+    _require("locate")
+    from protech.locate.command import add_command
+
+    add_command(commands)
+
+
+def _require(extra: str) -> None:
+    from protech.doctor import missing_for
+
+    missing = missing_for(extra)
+    if missing:
+        raise ConfigError(
+            f"The part {extra} needs packages that are not installed ({', '.join(missing)});"
+            f" run: pip install 'protech[{extra}]'"
+        )
 
 
 def _add_doctor(commands: Commands) -> None:

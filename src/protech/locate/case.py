@@ -75,6 +75,10 @@ class Case:
         signer = self._signer() if for_writing else None
         return Log.open(self.folder / LOG, signer=signer, data_key=self.data_key)
 
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message by the log's key."""
+        return self._signer().sign(message)
+
     def _signer(self) -> Key:
         sealed = (self.folder / LOG_KEY).read_bytes()
         return Key.of_seed(self.vault(LOG_KEY).open_bytes(sealed, LOG_KEY.encode()))

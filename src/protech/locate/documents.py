@@ -165,8 +165,8 @@ def sign(document: Document, signer: Signer) -> Document:
     return replace(document, signatures=(*others, made))
 
 
-def read_document(content: bytes, what: str) -> Document:
-    """Return a document out of a file; its signatures are not looked at.
+def read_document(content: bytes, what: str, *, least: int = 1) -> Document:
+    """Return a document out of a file, with ``least`` signatures; they are not looked at.
 
     Raises:
         TrustError: It is none.
@@ -185,8 +185,8 @@ def read_document(content: bytes, what: str) -> Document:
         Signature(public=_raw(one, "public_key"), signature=_raw(one, "signature"))
         for one in fields.objects("signatures", "A signature")
     )
-    if not 0 < len(signatures) <= SIGNATURES:
-        raise fields.wrong(f"has not 1 to {SIGNATURES} signatures")
+    if not least <= len(signatures) <= SIGNATURES:
+        raise fields.wrong(f"has not {least} to {SIGNATURES} signatures")
     return Document(text=text, signatures=signatures)
 
 

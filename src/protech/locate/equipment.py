@@ -16,6 +16,7 @@ from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
 from protech.locate.identify import Watch, read_watch
 from protech.locate.leases import Shard, local_leases
+from protech.locate.ledger import SharedTally
 from protech.locate.limits import Politeness
 from protech.locate.listing import open_locate_list
 from protech.locate.networks_listed import ListedNetworks
@@ -24,6 +25,7 @@ from protech.locate.place import Database as PlaceDatabase
 from protech.locate.place import Gazetteer
 from protech.locate.run import Outfit
 from protech.locate.schedule import Schedule
+from protech.locate.sharing import shared_courtesy, shared_leases, shared_tally
 from protech.locate.vantage import Vantage, adapters
 
 LEDGER = "ledger.db"
@@ -40,6 +42,8 @@ class Order:
     databases: Sequence[PlaceDatabase] = field(default=(), repr=False)
     networks: Sequence[ListedNetworks] = field(default=(), repr=False)
     politeness: Politeness = field(default_factory=Politeness)
+    postgres: str | None = field(default=None, repr=False)
+    """Where several vantages share leases, limits and pieces; None: this machine alone."""
 
 
 @asynccontextmanager
@@ -58,10 +62,6 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
         facts, file = stack.enter_context(opened)
         watch = read_watch(file, sha256=facts.sha256)
         log = stack.enter_context(case.open_log(for_writing=True))
-        pieces = Database.open(
-            case.folder / LEDGER, schema=ledger.SQLITE_SCHEMA, version=ledger.FORMAT_VERSION
-        )
-        stack.callback(pieces.close)
         clearance = open_clearance(
             order.anchors,
             authorisation,
@@ -69,12 +69,12 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
             facts,
             requests=requests_in(case.papers),
             logged_at=_logged_at(log),
-            ledger=ledger.SharedTally(pieces),
+            ledger=_ledger(case, order),
         )
         _require_case(case, authorisation)
-        manners = _manners(case, order.politeness)
+        manners = _manners(case, order)
         stack.callback(manners.close)
-        schedule = _schedule(case, watch, authorisation)
+        schedule = _schedule(case, order, watch, authorisation)
         stack.callback(schedule.close)
         networks = await stack.enter_async_context(adapters(clearance, order.vantage))
         source = order.vantage.source
@@ -108,17 +108,31 @@ def _require_case(case: Case, authorisation: Paper[Authorisation]) -> None:
         )
 
 
-def _manners(case: Case, politeness: Politeness) -> Courtesy:
-    vault = case.vault("courtesy")
+def _ledger(case: Case, order: Order) -> SharedTally:
+    """Return who counts pieces, for as long as the process lasts."""
+    if order.postgres is not None:
+        return shared_tally(order.postgres, vault=case.vault("pieces"))
+    path = case.folder / LEDGER
+    schema, version = ledger.SQLITE_SCHEMA, ledger.FORMAT_VERSION
+    return SharedTally(Database.open(path, schema=schema, version=version))
+
+
+def _manners(case: Case, order: Order) -> Courtesy:
+    vault, politeness = case.vault("courtesy"), order.politeness
+    if order.postgres is not None:
+        return shared_courtesy(order.postgres, vault=vault, politeness=politeness)
     return local_courtesy(case.folder / COURTESY, vault=vault, politeness=politeness)
 
 
-def _schedule(case: Case, watch: Watch, authorisation: Paper[Authorisation]) -> Schedule:
+def _schedule(
+    case: Case, order: Order, watch: Watch, authorisation: Paper[Authorisation]
+) -> Schedule:
     """Return the schedule of the targets that the authorisation covers."""
-    covered = [one for one in watch.targets if one.network in authorisation.terms.networks]
-    return Schedule(
-        leases=local_leases(case.folder / LEASES),
-        vault=case.vault("leases"),
-        targets=covered,
-        shard=Shard(),
-    )
+    vault = case.vault("leases")
+    if order.postgres is not None:
+        leases = shared_leases(order.postgres, vault=vault)
+    else:
+        leases = local_leases(case.folder / LEASES)
+    networks = authorisation.terms.networks
+    covered = [one for one in watch.targets if one.network in networks]
+    return Schedule(leases=leases, vault=vault, targets=covered, shard=Shard())

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from weakref import WeakValueDictionary
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import (
@@ -84,6 +85,9 @@ class Observer:
         self._parts = parts
         self._slots = asyncio.Semaphore(CONVERSATIONS)
         self._disclosed: set[int] = set()
+        # A client hangs up on a second connection from one address for one torrent, and the two
+        # info-hashes of a hybrid torrent are one torrent.
+        self._turns: WeakValueDictionary[Endpoint, asyncio.Lock] = WeakValueDictionary()
 
     async def look(self, target: Target) -> Looked:
         """Speak to the peers of a target, record each, and return the numbers.
@@ -127,7 +131,8 @@ class Observer:
         parts, peer = self._parts, candidate.endpoint
         adapter = parts.adapters[target.network]
         grant = None
-        async with self._slots:
+        turn = self._turns.setdefault(peer, asyncio.Lock())
+        async with turn, self._slots:
             with parts.manners.probing(peer, target, parts.clock().at) as leave:
                 if not leave:
                     return None

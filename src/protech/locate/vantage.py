@@ -1,17 +1,16 @@
 """One place to look from: a source address, the door for all packets, and the networks."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from protech.locate.adapter import Adapter, Address, Endpoint, Network
 from protech.locate.bittorrent.adapter import BitTorrent
 from protech.locate.bittorrent.dht import Dht, open_dht
 from protech.locate.bittorrent.discover import Discovery, Excluded, reachable
+from protech.locate.bittorrent.names import Resolver
 from protech.locate.bittorrent.probe import Prober
+from protech.locate.bittorrent.tracker import literal
 from protech.locate.clearance import Clearance
 from protech.locate.door import Door
 from protech.locate.ed2k.adapter import Ed2k
@@ -23,6 +22,8 @@ class Vantage:
 
     source: Address | None = field(default=None, repr=False)
     dht_nodes: Sequence[Endpoint] = field(default=(), repr=False)
+    name_servers: Sequence[Endpoint] = field(default=(), repr=False)
+    """None: trackers that are named are not asked."""
 
 
 @asynccontextmanager
@@ -65,7 +66,7 @@ def _bittorrent(
     ourselves = {*anchors.sources, *([vantage.source] if vantage.source else [])}
     discovery = Discovery(
         door,
-        resolve=literal if clearance.is_lab else resolved,
+        resolve=Resolver(door, vantage.name_servers) if vantage.name_servers else written,
         may_reach=reachable(lab=clearance.is_lab, barred=anchors.observers),
         dht=dht,
         excluded=Excluded(
@@ -76,21 +77,7 @@ def _bittorrent(
     return BitTorrent(discovery, Prober(door))
 
 
-async def literal(host: str) -> list[Address]:
-    """Return the address that a text is; a lab asks nobody for names."""
-    try:
-        return [ip_address(host.strip("[]"))]
-    except ValueError:
-        return []
-
-
-async def resolved(host: str) -> list[Address]:
-    """Return the addresses of a name, as the system's resolver says them."""
-    if found := await literal(host):
-        return found
-    loop = asyncio.get_running_loop()
-    try:
-        told = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [ip_address(place[0]) for *_, place in told]
+async def written(host: str) -> Sequence[Address]:
+    """Return the address that a text is; nobody is asked for names."""
+    found = literal(host)
+    return () if found is None else (found,)

@@ -354,6 +354,25 @@ def test_several_peers_at_one_address_are_flagged() -> None:
     assert "shared" in str(second["place"])
 
 
+def test_one_peer_is_spoken_to_about_one_file_at_a_time() -> None:
+    swarm = Swarm([named(1)])
+    stage = Stage(swarm)
+    most = 0
+
+    async def looking() -> None:
+        nonlocal most
+        writing = asyncio.ensure_future(stage.journal.running())
+        looks = [asyncio.ensure_future(stage.observer.look(TARGET)) for _ in range(4)]
+        while not all(one.done() for one in looks):
+            most = max(most, swarm.open)
+            await asyncio.sleep(0)
+        stage.journal.close()
+        await writing
+
+    asyncio.run(looking())
+    assert (len(swarm.probed), most) == (4, 1)
+
+
 def test_a_flood_of_names_ends() -> None:
     stage = Stage(Swarm([named(i) for i in range(PEERS_PER_LOOK + 50)]))
     assert stage.look().named == PEERS_PER_LOOK

@@ -1,0 +1,115 @@
+"""What an operator chooses for runs on this machine: the table ``[locate]`` of settings.toml.
+
+    [locate]
+    databases = ["~/geo/first.mmdb", "~/geo/second.mmdb"]   # dated, from different makers
+    tor_exit = "~/geo/tor.txt"                              # dated lists of addresses
+    vpn = "~/geo/vpn.txt"
+    hosting = "~/geo/hosting.txt"
+    cgnat = "~/geo/cgnat.txt"
+    name_servers = ["192.0.2.53"]       # for trackers that are named
+    dht_nodes = ["192.0.2.7:6881"]      # first nodes of the DHT; none: it is not asked
+    source = "192.0.2.99"               # the address to send from
+    postgres = "service=protech"        # where several vantages share a case
+
+Whom this machine trusts is no choice: that stands in the authority's package alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from protech.errors import ConfigError
+from protech.locate.adapter import Address, Endpoint
+from protech.locate.mmdb import read_mmdb
+from protech.locate.networks_listed import Flag, ListedNetworks, read_networks
+from protech.locate.place import Database
+from protech.locate.vantage import Vantage
+from protech.settings import read_settings
+
+TABLE = "locate"
+NAME_SERVER_PORT = 53
+FLAGS: Mapping[str, Flag] = {one.value: one for one in Flag if one is not Flag.SHARED}
+TEXTS = frozenset({"source", "postgres", *FLAGS})
+LISTS = frozenset({"databases", "name_servers", "dht_nodes"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What was chosen; nothing of it is needed in a lab."""
+
+    vantage: Vantage = field(default_factory=Vantage)
+    databases: Sequence[Database] = field(default=(), repr=False)
+    networks: Sequence[ListedNetworks] = field(default=(), repr=False)
+    postgres: str | None = field(default=None, repr=False)
+
+
+def read_choices(settings_file: Path) -> Choices:
+    """Return what the settings choose.
+
+    Raises:
+        ConfigError: They choose what cannot be, or a file cannot be read.
+        TrustError: Others can write to the settings, or a database does not hold together.
+    """
+    table = read_settings(settings_file).get(TABLE, {})
+    if not isinstance(table, dict):
+        raise _wrong(TABLE, "is no table")
+    if unknown := sorted(table.keys() - TEXTS - LISTS):
+        raise _wrong(unknown[0], "is nothing that locate knows")
+    source = _text(table, "source")
+    return Choices(
+        vantage=Vantage(
+            source=None if source is None else _address("source", source),
+            dht_nodes=[_endpoint("dht_nodes", one) for one in _texts(table, "dht_nodes")],
+            name_servers=[
+                Endpoint(address=_address("name_servers", one), port=NAME_SERVER_PORT)
+                for one in _texts(table, "name_servers")
+            ],
+        ),
+        databases=[_database(Path(one).expanduser()) for one in _texts(table, "databases")],
+        networks=[
+            read_networks(Path(path).expanduser(), flag)
+            for name, flag in FLAGS.items()
+            if (path := _text(table, name)) is not None
+        ],
+        postgres=_text(table, "postgres"),
+    )
+
+
+def _database(path: Path) -> Database:
+    return read_mmdb(path, name=path.stem)
+
+
+def _text(table: Mapping[str, object], name: str) -> str | None:
+    value = table.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(name, "is no text")
+    return value
+
+
+def _texts(table: Mapping[str, object], name: str) -> list[str]:
+    value = table.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _wrong(name, "is no list of texts")
+    return value
+
+
+def _address(name: str, text: str) -> Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise _wrong(name, "has what is no address") from None
+
+
+def _endpoint(name: str, text: str) -> Endpoint:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise _wrong(name, "has what is no address with a port")
+    return Endpoint(address=_address(name, host.strip("[]")), port=int(port))
+
+
+def _wrong(name: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"In the settings, {name!r} of [{TABLE}] {why}; `protech locate run --help` says what"
+        " may stand there."
+    )

@@ -1,0 +1,195 @@
+"""``protech locate``: check, run, approve, report, verify; its grammar."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from protech.locate import command_papers, command_report, command_run
+from protech.locate.command_key import add_key, add_token
+from protech.sandbox import harden_process
+
+EXAMPLE = """examples:
+  protech locate run --lab                      see it work, on a hostile swarm of its own
+  protech locate check CASE --list targets      what a run needs, and what is missing
+  protech locate run CASE --list targets --module token.so --token anna
+  protech locate propose CASE --list targets --pieces 100 --out request.json
+  protech locate approve request.json --case CASE --module token.so --token bert
+  protech locate report CASE --lang fr --out report --module token.so --token anna
+  protech locate verify report/sighting-17.json
+"""
+
+type Act = Callable[[argparse.Namespace], int]
+type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - no other name
+
+
+def add_command(commands: Commands) -> None:
+    """Add ``locate`` and its actions to the command line."""
+    locate = commands.add_parser(
+        "locate",
+        help="who shares a listed file, for an authorised unit",
+        description="Find which peers share listed files, with graded and verifiable proof.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = locate.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_check(actions)
+    _add_run(actions)
+    _add_page(actions)
+    _add_papers(actions)
+    _add_report(actions)
+    _add_verify(actions)
+    _add_destroy(actions)
+
+
+def _add(actions: Commands, name: str, *, about: str, example: str) -> argparse.ArgumentParser:
+    return actions.add_parser(
+        name,
+        help=about,
+        description=about[:1].upper() + about[1:] + ".",
+        epilog=f"example: protech locate {name} {example}",
+    )
+
+
+def _add_check(actions: Commands) -> None:
+    check = _add(
+        actions,
+        "check",
+        about="say what a run needs and what is missing; nothing is sent",
+        example="CASE --list targets",
+    )
+    check.add_argument("case", type=Path, metavar="CASE")
+    check.add_argument("--list", required=True, metavar="NAME", help="a synced list for locate")
+    check.add_argument("--json", action="store_true", help="print it as JSON")
+    check.set_defaults(run=_hardened(command_run.check_run))
+
+
+def _add_run(actions: Commands) -> None:
+    run = _add(
+        actions,
+        "run",
+        about="look for the peers that share listed files, and record what they show",
+        example="CASE --list targets --module token.so --token anna",
+    )
+    run.add_argument("case", type=Path, metavar="CASE", nargs="?", help="its directory")
+    run.add_argument("--list", metavar="NAME", help="a synced list for locate")
+    run.add_argument("--lab", action="store_true", help="show it all on a swarm of its own")
+    run.add_argument("--seed", type=int, help="what --lab draws its swarm from")
+    run.add_argument("--one-round", action="store_true", help="end when nothing more is due")
+    run.add_argument("--minutes", type=float, metavar="N", help="end after so long")
+    run.add_argument("--no-page", action="store_true", help="open no local page")
+    run.add_argument("--json", action="store_true", help="print what came of it as JSON")
+    add_key(run)
+    run.set_defaults(run=_hardened(command_run.run_case))
+
+
+def _add_page(actions: Commands) -> None:
+    page = _add(
+        actions, "page", about="show a case on a local page", example="CASE --identity key.txt"
+    )
+    page.add_argument("case", type=Path, metavar="CASE")
+    add_key(page)
+    page.set_defaults(run=_hardened(command_run.show_page))
+
+
+def _add_papers(actions: Commands) -> None:
+    sign = _add(
+        actions,
+        "sign",
+        about="sign an authorisation or a timestamp that an officer has written",
+        example="terms.json --signer magistrate.key --out authorisation.json",
+    )
+    sign.add_argument("paper", type=Path, metavar="FILE", help="terms, or a paper to sign too")
+    sign.add_argument("--signer", type=Path, required=True, metavar="KEY", help="a signing key")
+    sign.add_argument("--passphrase-fd", type=int, metavar="N", help="gives its passphrase")
+    sign.add_argument("--out", type=Path, required=True, metavar="FILE")
+    sign.set_defaults(run=_hardened(command_papers.sign_paper))
+    propose = _add(
+        actions,
+        "propose",
+        about="write a request for pieces, for two operators to sign",
+        example="CASE --list targets --pieces 100 --out request.json",
+    )
+    propose.add_argument("case", type=Path, metavar="CASE")
+    propose.add_argument("--list", required=True, metavar="NAME")
+    propose.add_argument("--pieces", type=int, required=True, metavar="N", help="at most")
+    propose.add_argument("--hours", type=float, default=24, metavar="N", help="default 24")
+    propose.add_argument(
+        "--entry", action="append", metavar="ID", help="one file of the list (default: all)"
+    )
+    propose.add_argument("--out", type=Path, required=True, metavar="FILE")
+    propose.set_defaults(run=_hardened(command_papers.propose_request))
+    approve = _add(
+        actions,
+        "approve",
+        about="sign a request for pieces with a token; two operators must",
+        example="request.json --case CASE --module token.so --token bert",
+    )
+    approve.add_argument("request", type=Path, metavar="FILE")
+    approve.add_argument("--case", type=Path, required=True, metavar="CASE")
+    add_token(approve)
+    approve.set_defaults(run=_hardened(command_papers.approve_request))
+
+
+def _add_report(actions: Commands) -> None:
+    report = _add(
+        actions,
+        "report",
+        about="write the report of a case, with packs for the defence",
+        example="CASE --lang fr --out report --module token.so --token anna",
+    )
+    report.add_argument("case", type=Path, metavar="CASE")
+    report.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="a new directory"
+    )
+    report.add_argument("--lang", choices=("fr", "en"), default="fr", help="default: fr")
+    report.add_argument("--sheet", choices=("requisition", "epoc"), help="draft a field sheet")
+    report.add_argument(
+        "--basis", choices=("60-1", "77-1-1", "60-1-2"), help="of a réquisition"
+    )
+    report.add_argument(
+        "--peer", metavar="N", help="whom the sheet is about: its number in the report"
+    )
+    report.add_argument(
+        "--pack", type=int, action="append", metavar="N", help="a record (default: each L4)"
+    )
+    report.add_argument("--export", type=Path, metavar="FILE", help="the whole case, in clear")
+    add_key(report)
+    report.set_defaults(run=_hardened(command_report.write_report))
+
+
+def _add_verify(actions: Commands) -> None:
+    verify = _add(
+        actions,
+        "verify",
+        about="check a pack or an exported case, as the defence's expert does",
+        example="report/sighting-17.json --log-key CASE+1234abcd+AQID...",
+    )
+    verify.add_argument("file", type=Path, metavar="FILE")
+    verify.add_argument("--log-key", metavar="KEY", help="the log's public key, got otherwise")
+    verify.add_argument("--tsa", type=Path, metavar="CERTIFICATE", help="the stamp authority's")
+    verify.add_argument("--lang", choices=("fr", "en"), default="en", help="default: en")
+    verify.set_defaults(run=command_report.verify_file)
+
+
+def _add_destroy(actions: Commands) -> None:
+    destroy = _add(
+        actions,
+        "destroy",
+        about="destroy the key of a case, for good: nothing of it can be read again",
+        example='CASE --reason "deletion ordered on 2027-01-31" --identity key.txt',
+    )
+    destroy.add_argument("case", type=Path, metavar="CASE")
+    destroy.add_argument("--reason", required=True, help="by which decision; it is public")
+    destroy.add_argument("--yes", action="store_true", help="do not ask again")
+    add_key(destroy)
+    destroy.set_defaults(run=_hardened(command_report.destroy_case))
+
+
+def _hardened(act: Act) -> Act:
+    """Keep the process that holds keys from debuggers and core dumps, then act."""
+
+    def run(options: argparse.Namespace) -> int:
+        harden_process()
+        return act(options)
+
+    return run

@@ -1,0 +1,118 @@
+"""``protech locate report``, ``verify`` and ``destroy``."""
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protech.errors import ConfigError
+from protech.evidence import case_key
+from protech.evidence.log import Log
+from protech.evidence.pack import Disclosure
+from protech.evidence.stamp import Stamps
+from protech.locate.adapter import Level
+from protech.locate.case import STAMPS, Case, open_case
+from protech.locate.command_key import unwrap_of
+from protech.settings import replacing
+
+if TYPE_CHECKING:
+    from protech.locate.report.write import Asked
+
+
+def write_report(options: argparse.Namespace) -> int:
+    """Write the report of a case, its bundle, and packs for the defence."""
+    from protech.locate.report.gather import of_log, packs_of
+    from protech.locate.report.self_test import shipped
+    from protech.locate.report.words import Language
+    from protech.locate.report.write import compose, save
+
+    case = open_case(options.case, unwrap_of(options))
+    stamps = _stamps(case)
+    at = datetime.now(UTC).replace(microsecond=0)
+    with case.open_log() as log:
+        made = of_log(log, stamps, at=at, self_test=shipped())
+        wanted = options.pack if options.pack is not None else _proved(log)
+        files = compose(
+            made,
+            language=Language(options.lang),
+            sheets=_sheets(options),
+            packs=packs_of(log, stamps, wanted),
+        )
+        written = save(files, options.out)
+        if options.export is not None:
+            _export(log, stamps, options.export)
+    print(f"{options.out}: {len(written)} files, the report in report-{options.lang}.pdf")
+    return 0
+
+
+def verify_file(options: argparse.Namespace) -> int:
+    """Run the stand-alone verifier in a process of its own, as the defence does."""
+    script = resources.files("protech.evidence").joinpath("verify.py")
+    command = [sys.executable, "-I", str(script), str(options.file), "--lang", options.lang]
+    if options.log_key is not None:
+        command += ["--log-key", options.log_key]
+    if options.tsa is not None:
+        command += ["--tsa", str(options.tsa)]
+    sys.stdout.flush()
+    return subprocess.run(command, check=False).returncode
+
+
+def destroy_case(options: argparse.Namespace) -> int:
+    """Destroy the key of a case: nothing of it can be read again, by anybody."""
+    case = open_case(options.case, unwrap_of(options))
+    if not options.yes and not _is_meant(case):
+        raise ConfigError("Nothing was destroyed: the name of the case was not typed.")
+    with case.open_log(for_writing=True) as log:
+        note = case_key.destroy(
+            case.folder,
+            reason=options.reason,
+            now=datetime.now(UTC),
+            key=log.about.key,
+            sign=case.sign,
+        )
+    print(note.decode())
+    return 0
+
+
+def _is_meant(case: Case) -> bool:
+    sys.stderr.write(f"This cannot be undone. Type the name of the case ({case.name}): ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == case.name
+
+
+def _stamps(case: Case) -> Stamps | None:
+    folder = case.folder / STAMPS
+    return Stamps(folder) if folder.is_dir() else None
+
+
+def _proved(log: Log) -> list[int]:
+    """Return the records in which a piece was delivered."""
+    found = []
+    for one in log.read():
+        record = json.loads(one.content)
+        if record["kind"] == "sighting" and record["level"] == Level.DELIVERED:
+            found.append(one.index)
+    return found
+
+
+def _sheets(options: argparse.Namespace) -> "list[Asked]":
+    from protech.locate.report.sheets import Basis, Sheet
+    from protech.locate.report.write import Asked
+
+    if options.sheet is None:
+        return []
+    if options.peer is None:
+        raise ConfigError("A field sheet is about one peer: name it with --peer.")
+    basis = None if options.basis is None else Basis(options.basis)
+    return [Asked(peer=options.peer, sheet=Sheet(options.sheet), basis=basis)]
+
+
+def _export(log: Log, stamps: Stamps | None, path: Path) -> None:
+    """Write the whole case in clear, for who verifies all of it."""
+    with replacing(path) as file:
+        for line in Disclosure(log, stamps).case():
+            file.write(line + b"\n")

@@ -1,0 +1,149 @@
+"""``protech locate check``, ``run`` and ``page``."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from protech.errors import ConfigError
+from protech.lists.device import DeviceLists
+from protech.locate.anchors import system_anchors
+from protech.locate.case import PAPERS, Case, create_case, is_case, open_case
+from protech.locate.check import check, fields_of
+from protech.locate.command_key import unwrap_of
+from protech.locate.filed import authorisation_in
+from protech.locate.papers import Anchors, KeyKind
+from protech.settings import Places
+
+if TYPE_CHECKING:
+    from protech.locate.observe import Looked
+
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+NOT_READY = 7
+"""Exit code of ``check`` where a rule is not kept: that of ``AuthorityError``."""
+
+
+def say(text: str) -> None:
+    """Tell the person what goes on; stdout is kept for results."""
+    sys.stderr.write(f"protech: {text}\n")
+    sys.stderr.flush()
+
+
+def check_run(options: argparse.Namespace) -> int:
+    """Say what a run needs, and what is missing."""
+    papers = options.case / PAPERS
+    checks = check(options.list, papers, DeviceLists.of_user(), anchors=system_anchors)
+    if options.json:
+        print(json.dumps({"v": 1, "checks": [fields_of(one) for one in checks]}))
+    else:
+        for one in checks:
+            print(f"{'ok ' if one.is_met else 'NO '} {one.what}: {one.message}")
+    return 0 if all(one.is_met for one in checks) else NOT_READY
+
+
+def run_case(options: argparse.Namespace) -> int:
+    """Look for the peers of listed files, in earnest or in a lab."""
+    if options.lab:
+        from protech.locate.demo.show import Wish, demonstrate
+
+        wish = Wish(
+            seed=options.seed,
+            folder=options.case,
+            has_page=not options.no_page,
+            stays=sys.stdout.isatty() and not options.no_page,
+            is_json=options.json,
+        )
+        return demonstrate(wish, say)
+    if options.case is None or options.list is None:
+        raise ConfigError(
+            "Name the case's directory and the list: protech locate run CASE --list NAME; or"
+            " see it work with --lab."
+        )
+    case, anchors = _case_of(options)
+    reason, looks = asyncio.run(_run(case, anchors, options))
+    if options.json:
+        print(json.dumps({"v": 1, "ended": reason, "looks": looks}))
+    else:
+        say(f"The run has ended: {reason}. Looked {looks} times.")
+    return 0
+
+
+def show_page(options: argparse.Namespace) -> int:
+    """Show a case on a local page until the person ends it."""
+    from protech.locate.watching import page_of
+
+    case = open_case(options.case, unwrap_of(options))
+    with page_of(case) as address:
+        print(address, flush=True)
+        say("The page stays until you press Ctrl-C.")
+        signal.pause()
+    return 0
+
+
+def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
+    """Open the case, or begin it under the authorisation in its folder."""
+    anchors = system_anchors()
+    if is_case(options.case):
+        case = open_case(options.case, unwrap_of(options))
+        if case.is_lab:
+            raise ConfigError("That case is of a lab; it is never used for anything else.")
+        return case, anchors
+    terms = authorisation_in(options.case / PAPERS, anchors).terms
+    tokens = [one.public for one in terms.operators if one.kind is KeyKind.P256]
+    case = create_case(
+        options.case,
+        name=terms.case,
+        is_lab=False,
+        recipients=anchors.recipients,
+        tokens=tokens,
+    )
+    say(f"Began the case {case.name}; its key is the authority's and the operators'.")
+    return case, anchors
+
+
+async def _run(case: Case, anchors: Anchors, options: argparse.Namespace) -> tuple[str, int]:
+    """Run until it is told to stop, and return why it ended and how often it looked."""
+    from protech.locate.choices import read_choices
+    from protech.locate.equipment import Order, equipped
+    from protech.locate.run import run
+    from protech.locate.watching import page_of
+
+    choices = read_choices(Places.of_user().settings_file)
+    order = Order(
+        list_name=options.list,
+        anchors=anchors,
+        device=DeviceLists.of_user(),
+        vantage=choices.vantage,
+        databases=choices.databases,
+        networks=choices.networks,
+        postgres=choices.postgres,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        loop.add_signal_handler(number, stop.set)
+    if options.minutes is not None:
+        loop.call_later(options.minutes * 60, stop.set)
+    looks = 0
+
+    def on_look(_number: int, _looked: "Looked") -> None:
+        nonlocal looks
+        looks += 1
+
+    with ExitStack() as stack:
+        async with equipped(case, order) as outfit:
+            if not options.no_page:
+                say(f"Watch it at {stack.enter_context(page_of(case))}")
+            say(f"Looking for {len(outfit.watch.targets)} files; Ctrl-C ends it.")
+            reason = await run(outfit, stop, is_one_round=options.one_round, on_look=on_look)
+    return reason, looks
+
+
+def now() -> datetime:
+    """Return the time in UTC, to the second, as papers tell it."""
+    return datetime.now(UTC).replace(microsecond=0)
