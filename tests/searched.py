@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 SLICE_BYTES = 24
-STEP_BYTES = 4096
+STEP_BYTES = 8192
 
 
 def content(seed: int, size_bytes: int) -> bytes:

@@ -66,10 +66,10 @@ def share(
     return described(folder, version=version, listed=listed)
 
 
-def share_elsewhere(folder: Path, *, version: int, seed: int) -> Shared:
+def share_elsewhere(folder: Path, *, version: int, seed: int, size_bytes: int) -> Shared:
     """Do as ``share`` in another process, so that this one never holds the content."""
-    setting = json.dumps({"share": str(folder), "version": version, "seed": seed})
-    subprocess.run([sys.executable, __file__, setting], check=True)
+    setting = {"share": str(folder), "version": version, "seed": seed, "size_bytes": size_bytes}
+    subprocess.run([sys.executable, __file__, json.dumps(setting)], check=True)
     return described(folder, version=version)
 
 
@@ -211,6 +211,6 @@ def _bracketed(address: str) -> str:
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     if "share" in given:
-        share(Path(given["share"]), version=given["version"], seed=given["seed"])
+        share(Path(given.pop("share")), **given)
     else:
         _run(given)

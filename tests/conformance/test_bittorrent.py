@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from protech.lists.fetch_key import TorrentFile
 from protech.locate.adapter import (
     Candidate,
     Endpoint,
@@ -35,9 +36,10 @@ from protech.locate.adapter import (
 from protech.locate.bittorrent.judge import judge
 from protech.locate.bittorrent.probe import Prober
 from protech.locate.door import Door
-from tests import searched, seeds
+from tests import proving, searched, seeds
 from tests.seeds import Shared
 
+SIZE_BYTES = 1 << 18
 GRANT = Grant(request_sha256=bytes(32), not_after=datetime.now(UTC) + timedelta(hours=1))
 
 
@@ -134,8 +136,8 @@ def test_only_pieces_inside_the_listed_file_are_asked_for(tmp_path: Path) -> Non
             assert proved.proof is not None
             assert proved.proof.offset_bytes >= 0
             assert proved.proof.offset_bytes + proved.proof.length_bytes <= 200_000
-    assert claimed.claims is not None
-    assert (claimed.claims.listed_total, claimed.claims.total) == (4, 7)
+            assert claimed.claims is not None
+            assert (claimed.claims.listed_total, claimed.claims.total) == (4, 7)
 
 
 def test_what_a_peer_holds_in_part_is_claimed_exactly(tmp_path: Path) -> None:
@@ -160,6 +162,7 @@ def test_ipv6_is_spoken(tmp_path: Path) -> None:
 
 def test_a_listed_file_that_a_peer_knows_nothing_of_is_not_seen(tmp_path: Path) -> None:
     shared = seeds.share(tmp_path / "lab", version=1)
+    assert isinstance(shared.target.key, TorrentFile)
     other = replace(shared.target.key, info_hash=bytes(20))
     with seeds.seed(shared, "127.0.0.2") as candidate:
         seen, proved = probed(candidate, replace(shared.target, key=other))
@@ -185,7 +188,7 @@ def program(arguments: list[str], port: int, log: Path) -> Iterator[None]:
                 time.sleep(0.05)
             yield
         finally:
-            process.terminate()
+            process.kill()
 
 
 def free_port() -> int:
@@ -198,9 +201,9 @@ def patiently(candidate: Candidate, target: Target) -> tuple[Sighting, Sighting]
     for _ in range(40):
         claimed, proved = probed(candidate, target)
         if proved.level is Level.DELIVERED:
-            break
+            return claimed, proved
         time.sleep(0.25)
-    return claimed, proved
+    return probed(candidate, target)
 
 
 @pytest.mark.needs("transmission-daemon")
@@ -266,28 +269,28 @@ def test_of_a_piece_nothing_stays_in_memory(
     version: int, encryption: str, transports: str, tmp_path: Path
 ) -> None:
     seed = int.from_bytes(os.urandom(4))
-    shared = seeds.share_elsewhere(tmp_path / "lab", version=version, seed=seed)
+    shared = seeds.share_elsewhere(
+        tmp_path / "lab", version=version, seed=seed, size_bytes=SIZE_BYTES
+    )
     with seeds.seed(
         shared, "127.0.0.2", encryption=encryption, transports=transports
     ) as candidate:
         _, proved = probed(candidate, shared.target)
         assert proved.level is Level.DELIVERED
-        assert searched.occurrences(os.getpid(), seed, 1 << 20) == 0
+        assert searched.occurrences(os.getpid(), seed, SIZE_BYTES) == 0
 
 
 @pytest.mark.needs("strace")
 def test_nothing_is_written_to_a_disk(tmp_path: Path) -> None:
     shared = seeds.share(tmp_path / "lab", version=1)
     log = tmp_path / "calls"
-    traced = (
-        "trace=open,openat,openat2,creat,write,pwrite64,writev,sendfile,splice,copy_file_range"
-    )
-    program = Path(seeds.__file__).with_name("proving.py")
+    calls = "open,openat,openat2,creat,write,pwrite64,writev,sendfile,splice,copy_file_range"
+    traced = ["strace", "-f", "-o", str(log), "-e", f"trace={calls}"]
+    arguments = [str(Path(proving.__file__)), str(shared.folder), "1"]
     with seeds.seed(shared, "127.0.0.2") as candidate:
         port = str(candidate.endpoint.port)
         shown = subprocess.run(
-            ["strace", "-f", "-o", str(log), "-e", traced, sys.executable, "-B"]
-            + [str(program), str(shared.folder), "1", "127.0.0.2", port],
+            [*traced, sys.executable, "-B", *arguments, "127.0.0.2", port],
             capture_output=True,
             check=True,
             text=True,

@@ -224,11 +224,11 @@ class Replay:
         root_is_listed = isinstance(self._key, TorrentTree) and fields[:32] == self._key.root
         if fields in self._asked and root_is_listed:
             self._asked.remove(fields)
-            index, count = struct.unpack_from(">II", fields, 36)
-            each = [rest[at : at + 32] for at in range(0, len(rest), 32)]
-            self._hashes.append(
-                Hashes(index=index, leaves=tuple(each[:count]), uncles=tuple(each[count:]))
-            )
+            base, index, count = struct.unpack_from(">III", fields, 32)
+            each = tuple(rest[at : at + 32] for at in range(0, len(rest), 32))
+            if base == 0:  # else they are no leaves
+                hashes = Hashes(index=index, leaves=each[:count], uncles=each[count:])
+                self._hashes.append(hashes)
         return True
 
     def _elide(self, event: Elided) -> None:

@@ -24,6 +24,8 @@ from protech.locate.loss import Lost
 
 PIECE_BYTES = 32 << 20
 """The largest piece that is fetched."""
+LEAST_BYTES = 1024
+"""A shorter one, at the end of a file, has few values of a byte by itself."""
 SHELTER_BYTES = 128 * 1024
 """Where a link may keep what it has not handed on."""
 QUEUE = 64
@@ -61,12 +63,13 @@ def choose(
     ]
     if not places:
         return None
-    place = chance.choice(places)
+    long = [place for place in places if piece_length(key, place) >= LEAST_BYTES]
+    place = chance.choice(long or places)
     if isinstance(key, TorrentFile):
         return Choice(place=place)
-    return Choice(
-        place=place, offset=chance.randrange(0, piece_length(key, place), BLOCK_BYTES)
-    )
+    length = piece_length(key, place)
+    ends = max(1, length - LEAST_BYTES + 1)  # of where a block may begin
+    return Choice(place=place, offset=chance.choice(range(0, ends, BLOCK_BYTES)))
 
 
 async def prove(session: Session, choice: Choice) -> Outcome | None:
@@ -90,7 +93,7 @@ async def prove(session: Session, choice: Choice) -> Outcome | None:
     except (Malformed, TranscriptFull):
         return Outcome.MALFORMED
     except (Lost, TimeoutError):
-        return Outcome.CHOKED if session.is_choked else Outcome.REFUSED
+        return Outcome.CHOKED
     return None
 
 

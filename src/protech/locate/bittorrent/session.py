@@ -129,6 +129,7 @@ class Session:
         """
         loop = asyncio.get_running_loop()
         quiet = loop.time() + self.limits.claim_s
+        outcome = None
         try:
             with suppress(TimeoutError):
                 while not self._is_heard():
@@ -137,13 +138,12 @@ class Session:
                     if self.held.is_told:
                         quiet = loop.time() + self.limits.settle_s
         except Lost:
-            if not self.held.is_told:
-                return Outcome.CLOSED
+            outcome = None if self.held.is_told else Outcome.CLOSED
         except (Malformed, TranscriptFull):
-            return Outcome.MALFORMED
-        finally:
+            outcome = Outcome.MALFORMED
+        with suppress(TranscriptFull):
             self._take_down()
-        return Outcome.CLAIMED if self.held.listed else Outcome.NOTHING_HELD
+        return outcome or (Outcome.CLAIMED if self.held.listed else Outcome.NOTHING_HELD)
 
     async def send(self, data: bytes) -> None:
         """Send messages, and take them down.
@@ -279,5 +279,6 @@ class Session:
 
     def _take_down(self) -> None:
         if self._start > self._taken:
-            self.hearing.received(bytes(self._inbox[self._taken : self._start]))
+            data = bytes(self._inbox[self._taken : self._start])
             self._taken = self._start
+            self.hearing.received(data)
