@@ -26,8 +26,10 @@ DEAD = timedelta(days=1)
 JITTER = 0.1
 """Share of a pause that is added or left out, so that targets do not march in step."""
 
-SPREAD = timedelta(milliseconds=36)
-"""Between the first look-ups of two targets: 100,000 of them begin within an hour."""
+AT_ONCE = 64
+"""Targets of a vantage's new list that are due at once; the others come after them."""
+SPREAD = timedelta(seconds=0.4)
+"""Between the first look-ups of two targets of one vantage: 80 queries at 200 a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ class Schedule:
             Planned(
                 name=name,
                 slot=self._slot(self._targets[name]),
-                due_at=now + i * SPREAD,
+                due_at=now + self._first_wait(i),
                 state=self._vault.seal(_written(Pace()), name),
             )
             for i, name in enumerate(fresh)
@@ -146,6 +148,11 @@ class Schedule:
     def close(self) -> None:
         """Close the table."""
         self._leases.close()
+
+    def _first_wait(self, place: int) -> timedelta:
+        """Return how long the target at a place in a new list waits, shared by all vantages."""
+        count = self._shard.count
+        return max(0, place + 1 - AT_ONCE * count) * SPREAD / count
 
     def _settle(self, held: Held, pace: Pace, due_at: datetime) -> bool:
         state = self._vault.seal(_written(pace), held.name)

@@ -67,6 +67,7 @@ class Vantage:
         self.waiting: deque[tuple[_Job, Endpoint, bool]] = deque()
         self.seconds: Counter[int] = Counter()
         self.going_on = 0
+        self.held_up: set[str] = set()
 
 
 def _next_wake(vantage: Vantage, now: datetime) -> datetime:
@@ -172,7 +173,10 @@ class Simulation:
     def _look_up(self, index: int, vantage: Vantage, now: datetime) -> None:
         queries = round(self._swarm.rates.queries_per_look_up)
         lasts = timedelta(seconds=self._swarm.rates.look_up_s)
-        while vantage.unasked and not vantage.courtesy.dht.take(now, queries):
+        while vantage.unasked and "look up" not in vantage.held_up:
+            if wait := vantage.courtesy.dht.take(now, queries):
+                self._again(index, vantage, "look up", now + wait)
+                return
             job = vantage.unasked.popleft()
             self._counts["queries"] += queries
             self._spread(vantage, now, queries)
@@ -181,6 +185,17 @@ class Simulation:
                 self._named(index, vantage, job, at)
 
             self._at(now + lasts, index, heard)
+
+    def _again(self, index: int, vantage: Vantage, what: str, when: datetime) -> None:
+        """Go on where a rate holds a vantage up, once it lets go."""
+        act = self._look_up if what == "look up" else self._probe
+        vantage.held_up.add(what)
+
+        def go_on(at: datetime) -> None:
+            vantage.held_up.discard(what)
+            act(index, vantage, at)
+
+        self._at(when, index, go_on)
 
     def _spread(self, vantage: Vantage, now: datetime, queries: int) -> None:
         """Count a look-up's queries in the seconds over which it asks them."""
@@ -208,15 +223,18 @@ class Simulation:
 
     def _probe(self, index: int, vantage: Vantage, now: datetime) -> None:
         for _ in range(len(vantage.waiting)):
+            if "probe" in vantage.held_up:
+                return
             job, peer, answers = vantage.waiting.popleft()
             target = self._targets[job.lease.number]
             leave = vantage.courtesy.may_probe(peer, target, now)
             if leave.reason is Reason.FULL:
                 vantage.waiting.append((job, peer, answers))
                 break
-            if vantage.courtesy.probes.take(now):
+            if wait := vantage.courtesy.probes.take(now):
                 vantage.waiting.appendleft((job, peer, answers))
-                break
+                self._again(index, vantage, "probe", now + wait)
+                return
             self._converse(index, vantage, (job, peer, answers), now)
 
     def _converse(

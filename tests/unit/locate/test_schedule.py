@@ -12,6 +12,7 @@ from protech.errors import TrustError
 from protech.locate.adapter import Target
 from protech.locate.leases import GRACE, TERM, Shard, local_leases
 from protech.locate.schedule import (
+    AT_ONCE,
     DEAD,
     HOT,
     JITTER,
@@ -66,17 +67,24 @@ def test_a_pause_is_never_shorter_than_hot_nor_longer_than_a_day(
         assert (pace.quiet == 0) == (answered or delivered)
 
 
-def test_targets_are_spread_over_time_and_come_once(tmp_path: Path) -> None:
-    made = schedule(tmp_path, [torrent(i) for i in range(10)])
-    assert made.plan(NOON) == 10
-    assert made.plan(NOON) == 0
-    numbers = []
-    for i in range(10):
-        [lease] = made.due(NOON + i * SPREAD, most=9)
-        numbers.append(lease.number)
-        assert lease.until == NOON + i * SPREAD + TERM
-    assert sorted(numbers) == list(range(10))
-    assert made.due(NOON + 10 * SPREAD) == []
+def test_a_short_list_is_due_at_once(tmp_path: Path) -> None:
+    made = schedule(tmp_path, [torrent(i) for i in range(AT_ONCE)])
+    assert (made.plan(NOON), made.plan(NOON)) == (AT_ONCE, 0)
+    leases = made.due(NOON, most=99)
+    assert {one.number for one in leases} == set(range(AT_ONCE))
+    assert {one.until for one in leases} == {NOON + TERM}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_long_list_is_spread_over_time(count: int, tmp_path: Path) -> None:
+    size = count * AT_ONCE + 5
+    targets = [torrent(i) for i in range(size)]
+    made = schedule(tmp_path, targets, shard=Shard(index=0, count=count))
+    made.plan(NOON)
+    everything = local_leases(tmp_path / "leases.db")
+    first = everything.take(NOON, shard=Shard(), most=999)
+    later = [everything.take(NOON + i * SPREAD / count, shard=Shard()) for i in range(1, 6)]
+    assert (len(first), [len(one) for one in later]) == (count * AT_ONCE, [1] * 5)
 
 
 def test_a_target_is_due_again_after_its_pause(tmp_path: Path) -> None:
