@@ -28,6 +28,9 @@ from protech.locate.report.words import Words
 STEPS = 6
 """How many sentences ``verify_1`` and following there are."""
 
+NAMED_ENTRIES = 60
+"""Of a request; a card stays on one page, and the signed text names them all."""
+
 KEY_CHARACTERS = 60
 """Of the log's key, on a line."""
 
@@ -129,7 +132,7 @@ def verifying(material: Material, words: Words) -> Iterator[Block]:
     rows: list[Row] = [
         (words.say(name), Code(text=sha256_hex(text))) for name, text in files if text
     ]
-    for name, digest_hex in material.packs.items():
+    for name, digest_hex in sorted(material.packs.items(), key=lambda one: (len(one[0]), one)):
         rows.append((words.say("pack_sha256", name=name), Code(text=digest_hex)))
     if rows:
         yield Facts(rows=tuple(rows))
@@ -163,6 +166,11 @@ def _request(one: Request, words: Words) -> Iterator[Row]:
     yield words.say("request_by"), Strong(text=words.several(list(one.operators)))
     if entries == "all":
         yield words.say("request_files"), words.say("request_all")
+    elif isinstance(entries, list) and len(entries) > NAMED_ENTRIES:
+        yield (
+            words.say("request_files"),
+            words.say("request_many", n=words.number(len(entries))),
+        )
     elif isinstance(entries, list):
         yield words.say("request_files"), words.several([str(entry) for entry in entries])
     if pieces is not None:

@@ -97,7 +97,7 @@ def compose(
         ConfigError: The report cannot be made with the Typst that is installed.
     """
     words = load(language)
-    beside = {name: sha256(pack).hexdigest() for name, pack in sorted((packs or {}).items())}
+    beside = {name: sha256(pack).hexdigest() for name, pack in (packs or {}).items()}
     made = replace(made, packs=beside)
     drafts = {
         f"{one.sheet}-{peer.number}.pdf": render(

@@ -34,8 +34,10 @@ def test_a_request_names_its_files_and_one_that_cannot_be_read_its_digest_alone(
     made = CaseMaker()
     made.request(entries=["e1", "e2"])
     assert "e1, e2" in said(annexes.requests(material_of(made), WORDS))
+    made.request(entries=[f"e{n}" for n in range(annexes.NAMED_ENTRIES + 1)])
+    assert "61 entries" in said(annexes.requests(material_of(made), WORDS))
     for text in ("{", "[]"):
-        made.records[-1]["request"] = text
+        made.records[1:] = [{**made.records[-1], "request": text}]
         told = said(annexes.requests(material_of(made), WORDS))
         assert made.request_sha256.hex() in told
         assert WORDS.say("request_pieces") not in told

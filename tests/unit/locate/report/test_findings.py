@@ -159,7 +159,10 @@ def test_flags_and_countries_in_words() -> None:
     made = CaseMaker()
     made.sighting(where=place("FR", ["cgnat", "shared_address"]))
     text = said(findings.peers(material_of(made), WORDS))
-    assert "shared address (CGNAT), several peers behind one address" in text
+    assert (
+        "shared address (CGNAT), several ports or names of programs seen at this address"
+        in text
+    )
 
 
 def test_a_program_with_two_names_for_one_file_is_no_proof_of_two_devices() -> None:
