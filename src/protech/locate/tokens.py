@@ -34,23 +34,25 @@ ABSENT = (
 class Token:
     """A token that is open, until ``close`` or the end of its ``with``."""
 
-    def __init__(self, session: "pkcs11.Session") -> None:
+    def __init__(self, session: "pkcs11.Session", pin: str | None) -> None:
         """Take a session; ``open`` makes one."""
         self._session = session
+        self._pin = pin
 
     def __repr__(self) -> str:
         return "Token()"
 
     @classmethod
     def open(
-        cls, module: Path, label: str, pin: str, *, may_make_keys: bool = False
+        cls, module: Path, label: str, pin: str | None, *, may_make_keys: bool = False
     ) -> "Token":
         """Open a token by its label.
 
         Args:
             module: The PKCS#11 library of its maker.
             label: What the token is called.
-            pin: Its user's PIN; it is not kept.
+            pin: Its user's PIN, kept for keys that ask for it each time; None where the reader
+                has keys of its own to enter it.
             may_make_keys: Whether ``make_key`` will be asked for.
 
         Raises:
@@ -60,7 +62,8 @@ class Token:
         with _explained(f"The token {label} cannot be opened"):
             library = pkcs11.lib(str(module))
             token = library.get_token(token_label=label)
-            return cls(token.open(rw=may_make_keys, user_pin=pin))
+            entered = pkcs11.PROTECTED_AUTH if pin is None else pin
+            return cls(token.open(rw=may_make_keys, user_pin=entered), pin)
 
     def close(self) -> None:
         """End the session: the token wants its PIN again."""
@@ -90,7 +93,9 @@ class Token:
             public = self._session.get_key(
                 object_class=ObjectClass.PUBLIC_KEY, key_type=KeyType.EC, label=label
             )
-            return TokenKey(cast(_Private, private), _point(public[Attribute.EC_POINT]))
+            point = _point(public[Attribute.EC_POINT])
+            asks = private[Attribute.ALWAYS_AUTHENTICATE]
+            return TokenKey(cast(_Private, private), point, self._pin if asks else None)
 
     def public_key(self, label: str) -> bytes:
         """Return the public half of a key: 65 bytes, uncompressed (SEC 1, 2.3.3).
@@ -100,8 +105,12 @@ class Token:
         """
         return self.key(label).public
 
-    def make_key(self, label: str) -> "TokenKey":
+    def make_key(self, label: str, *, asks_each_time: bool = False) -> "TokenKey":
         """Make a key pair that never leaves the token; it signs, and agrees on secrets.
+
+        Args:
+            label: What it is called.
+            asks_each_time: Whether the token asks for the PIN at each signature.
 
         Raises:
             ConfigError: There is one of that label already, or the token refuses.
@@ -125,6 +134,7 @@ class Token:
                     Attribute.EXTRACTABLE: False,
                     Attribute.SIGN: True,
                     Attribute.DERIVE: True,
+                    Attribute.ALWAYS_AUTHENTICATE: asks_each_time,
                 },
             )
         return self.key(label)
@@ -133,7 +143,7 @@ class Token:
 class _Private(Protocol):
     """What a private key's handle does, which python-pkcs11 puts together as it runs."""
 
-    def sign(self, data: bytes, *, mechanism: Mechanism) -> bytes: ...
+    def sign(self, data: bytes, *, mechanism: Mechanism, pin: str | None) -> bytes: ...
 
     def derive_key(
         self,
@@ -150,10 +160,11 @@ class _Private(Protocol):
 class TokenKey:
     """A key pair in an open token; a ``documents.Signer``."""
 
-    def __init__(self, private: _Private, public: bytes) -> None:
+    def __init__(self, private: _Private, public: bytes, pin: str | None) -> None:
         """Take a private key's handle and its public half; ``Token.key`` finds them."""
         self._private = private
         self._public = public
+        self._pin = pin
 
     def __repr__(self) -> str:
         return "TokenKey()"
@@ -171,7 +182,8 @@ class TokenKey:
         """
         with _explained("The token did not sign"):
             digest = hashlib.sha256(message).digest()  # tokens know CKM_ECDSA, not all the rest
-            return bytes(self._private.sign(digest, mechanism=Mechanism.ECDSA))
+            signed = self._private.sign(digest, mechanism=Mechanism.ECDSA, pin=self._pin)
+            return bytes(signed)
 
     def agree(self, peer: bytes) -> bytes:
         """Return the 32 secret bytes that this key and another's public half have in common.

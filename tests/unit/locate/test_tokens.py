@@ -27,6 +27,13 @@ def test_a_key_signs_what_its_public_half_verifies(token: Token) -> None:
         assert token.public_key("signs") == key.public
 
 
+def test_a_key_that_asks_for_the_pin_each_time_is_given_it(token: Token) -> None:
+    with token:
+        key = token.make_key("asks", asks_each_time=True)
+        for message in (b"one", b"two"):
+            assert verify_p256(key.public, message, key.sign(message))
+
+
 def test_a_key_agrees_with_anybody(token: Token) -> None:
     other = ec.generate_private_key(ec.SECP256R1())
     public = other.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
