@@ -21,7 +21,7 @@ from protech.evidence.canonical import canonical_each
 from protech.evidence.ciphers import Cipher
 from protech.evidence.frames import RECORD_BYTES, SALT_BYTES, leaves_of
 from protech.evidence.log_about import About, read_about
-from protech.evidence.log_checkpoint import SignedState, read_state, sign_state
+from protech.evidence.log_checkpoint import SignedState, parse_state, read_state, sign_state
 from protech.evidence.log_disk import cut, extend, open_file, unreadable, unwritten
 from protech.evidence.log_records import Logged, damaged, framed, log_cipher, salted_in
 from protech.evidence.log_walk import Damage, Frame, Place, grown, walk
@@ -248,6 +248,14 @@ class Log:
                 some = islice(salted, first - frame.head.first, None)
                 for index, one in enumerate(some, start=first):
                     yield Logged(index=index, salt=one[:SALT_BYTES], content=one[SALT_BYTES:])
+
+    def state_of(self, note: bytes) -> SignedState:
+        """Return what a checkpoint of this log says.
+
+        Raises:
+            TrustError: It is none of this log, or was changed.
+        """
+        return parse_state(note, self.about.key)
 
     def leaves(self) -> Iterator[bytes]:
         """Yield the leaf hashes of all records; the case's key is not needed.

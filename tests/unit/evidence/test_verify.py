@@ -1,0 +1,340 @@
+"""The stand-alone verifier: it agrees with what holds, and refuses whatever was changed."""
+
+import base64
+import copy
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protech.evidence import verify
+from protech.evidence.log_checkpoint import SignedState
+from protech.evidence.pack import Disclosure
+from protech.lists.fetch_keys import key_fields
+from protech.lists.note import NoteKey
+from protech.signing import Key
+from tests import packs
+from tests.packs import Case, Talk
+
+FLAT, TORRENT = packs.flat_key(rest=70_000)
+TREE, FILE = packs.tree_key()
+
+
+def flat_talk() -> Talk:
+    """A conversation that goes to level 4 in the first version."""
+    piece = FLAT.first_piece + 1
+    data = TORRENT[piece * FLAT.piece_bytes : (piece + 1) * FLAT.piece_bytes]
+    return Talk(FLAT).greet().bitfield().say(2).hear(1).piece(piece, data)
+
+
+def tree_talk() -> Talk:
+    """A conversation that goes to level 4 in the second version: one block."""
+    block = FILE[5 * 16384 : 6 * 16384]
+    talk = Talk(TREE).greet().hear(14).say(2).hear(1)
+    talk.block(TREE.first_piece + 1, 16384, block).hashes(4, 2, 1, file=FILE)
+    return talk.measure(TREE.first_piece + 1, block, offset=16384)
+
+
+def shown_by(transcript: bytes, key: Any) -> dict[str, Any]:
+    return verify.replay(transcript, json.loads(json.dumps(key_fields(key))))
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Iterator[Case]:
+    made = packs.make_case(tmp_path / "log", (FLAT, TREE))
+    with made.log:
+        yield made
+
+
+def pack_of(case: Case, index: int) -> dict[str, Any]:
+    case.log.checkpoint(packs.START + timedelta(minutes=9))
+    found: dict[str, Any] = json.loads(Disclosure(case.log).pack(index))
+    return found
+
+
+def sighted(case: Case, number: int = 0, **changes: object) -> int:
+    transcript = (flat_talk, tree_talk)[number]().end()
+    return case.sighting(number, transcript, shown_by(transcript, case.keys[number]), **changes)
+
+
+def run(tmp_path: Path, pack: object, *arguments: str) -> int:
+    path = tmp_path / "pack.json"
+    path.write_bytes(pack if isinstance(pack, bytes) else json.dumps(pack).encode())
+    return verify.main([str(path), *arguments])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_whole_pack_agrees(
+    tmp_path: Path, case: Case, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = pack_of(case, sighted(case, number))
+    assert run(tmp_path, pack) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("AGREES\n")
+    assert "L4: it delivered a piece" in said
+    assert "COMPARED WITH NOTHING" in said
+    assert "No time stamp" in said
+    assert run(tmp_path, pack, "--lang", "fr") == 0
+    assert "COMPARÉE À RIEN" in capsys.readouterr().out
+
+
+def test_a_given_key_is_compared(
+    tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = pack_of(case, sighted(case))
+    assert run(tmp_path, pack, "--log-key", case.log.about.key.text) == 0
+    assert "COMPARED WITH NOTHING" not in capsys.readouterr().out
+    key = case.log.about.key
+    other = NoteKey(name=key.name, kind=key.kind, public=Key.generate().public)
+    assert run(tmp_path, pack, "--log-key", other.text) == 1
+    assert run(tmp_path, pack, "--log-key", "none") == 1
+
+
+def test_what_is_no_pack_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for content in (b"", b"{", b"[]", b"{}", b'{"v":1,"kind":"x"}', b'{"v":2}', b"\xff"):
+        assert run(tmp_path, content) == 2
+    assert verify.main([str(tmp_path / "missing")]) == 2
+    assert "CANNOT BE READ" in capsys.readouterr().out
+
+
+def leaves_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value in a pack."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from leaves_of(value[key], (*path, key))
+    else:
+        yield path
+
+
+def changed(value: Any) -> Any:
+    """Return another value of the same kind."""
+    if isinstance(value, str):
+        return ("1" if value[:1] == "0" else "0") + value[1:] if value else "0"
+    return True if value is None else value + 1
+
+
+def put(pack: Any, path: tuple[Any, ...], new: Any) -> Any:
+    made = copy.deepcopy(pack)
+    at = made
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = new
+    return made
+
+
+def test_every_changed_or_missing_field_of_a_pack_is_refused(
+    tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = pack_of(case, sighted(case))
+    for path in leaves_of(pack):
+        value = pack
+        for key in path:
+            value = value[key]
+        if path == ("stamp",):
+            continue
+        assert run(tmp_path, put(pack, path, changed(value))) != 0, path
+        assert run(tmp_path, put(pack, path, [])) != 0, path
+    for kind in pack["records"]:
+        less = copy.deepcopy(pack)
+        del less["records"][kind]
+        assert run(tmp_path, less) == 1, kind
+    capsys.readouterr()
+
+
+def test_random_flips_are_refused(
+    tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.dumps(pack_of(case, sighted(case, 1))).encode()
+    drawn = random.Random(1)
+    for _ in range(150):
+        flipped = bytearray(content)
+        at = drawn.randrange(len(content))
+        flipped[at] ^= 1 << drawn.randrange(8)
+        same = False
+        with suppress(ValueError):
+            same = json.loads(flipped) == json.loads(content)
+        assert (run(tmp_path, bytes(flipped)) == 0) == same, at
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"level": 3}, "it shows level 4"),
+        ({"network": "ed2k"}, "Network, list, place, level"),
+        ({"transport": "utp"}, "another transport"),
+        ({"claims": None}, "another claims"),
+        ({"proof": None}, "another proof"),
+        ({"client": {"id": "00" * 20, "name": None}}, "another client"),
+        ({"case": "A-2"}, "of other runs"),
+        ({"run": 0}, ""),
+        ({"number": 1}, ""),
+        ({"entry": "e1"}, "another entry"),
+        ({"list": {"name": "other", "version": 3}}, ""),
+        ({"place": {"verdict": "outside", "country": "DE"}}, "outside of it"),
+        ({"place": {"verdict": "inside", "country": "DE"}}, "outside of it"),
+        ({"started_at": "2026-11-20T00:00:00.000Z"}, "outside of the term"),
+        ({"started_at": "2026-12-20T00:00:00.000Z"}, "contradict"),
+        ({"ended_at": "2026-11-28T13:04:00.000Z"}, "contradict"),
+        ({"ended_at": "never"}, "ValueError"),
+        ({"request_sha256": None}, ""),
+    ],
+)
+def test_a_record_that_says_more_than_it_can_is_refused(
+    tmp_path: Path,
+    case: Case,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, object],
+    why: str,
+) -> None:
+    index = sighted(case)
+    good = next(case.log.read(index)).content
+    record = json.loads(good)
+    proof_of_bad = case.log.append([{**record, **changes}]).start
+    pack = pack_of(case, index)
+    size = case.log.last_checkpoint
+    assert isinstance(size, SignedState)
+    # A pack made by hand around the bad record, which is truly in the log.
+    disclosure = Disclosure(case.log)
+    bad = next(case.log.read(proof_of_bad))
+    pack["records"]["sighting"] = disclosure._part(bad, size.size)
+    assert run(tmp_path, pack) == 1
+    said = capsys.readouterr().out
+    assert "FAILED" in said
+    assert why in said
+
+
+@pytest.mark.parametrize(
+    ("paper", "terms", "signers"),
+    [
+        ({"powers": ["observe"]}, {}, 2),
+        ({"networks": ["ed2k"]}, {}, 2),
+        ({"lists": ["other"]}, {}, 2),
+        ({"jurisdiction": ["BE"]}, {}, 2),
+        ({"case": "A-2"}, {}, 2),
+        ({"not_after": packs.time_text(packs.START)}, {}, 2),
+        ({"operators": []}, {}, 2),
+        ({}, {"entries": ["e7"]}, 2),
+        ({}, {"networks": ["ed2k"]}, 2),
+        ({}, {"list": "other"}, 2),
+        ({}, {"case": "A-2"}, 2),
+        ({}, {"kind": "authorisation"}, 2),
+        ({}, {"authorisation_sha256": "00" * 32}, 2),
+        ({}, {"not_before": packs.time_text(packs.START + timedelta(hours=1))}, 2),
+        ({}, {"not_after": packs.time_text(packs.START)}, 2),
+        ({}, {}, 1),
+        ({}, {}, 0),
+    ],
+)
+def test_what_no_paper_covers_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    paper: dict[str, object],
+    terms: dict[str, object],
+    signers: int,
+) -> None:
+    made = packs.make_case(tmp_path / "log", (FLAT,), paper=paper, terms=terms, signers=signers)
+    with made.log:
+        assert run(tmp_path, pack_of(made, sighted(made))) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_an_unknown_network_is_said_to_be_so() -> None:
+    with pytest.raises(verify.Fault, match="not replayed"):
+        verify.replay(flat_talk().end(), {"kind": "ed2k"})
+
+
+Make = Callable[[], Talk]
+
+LEVELS: list[tuple[int, Make]] = [
+    (1, lambda: Talk(FLAT)),
+    (1, lambda: Talk(FLAT).greet(packs.OURS)),
+    (2, lambda: Talk(FLAT).greet()),
+    (2, lambda: Talk(FLAT).greet().hear(15)),
+    (2, lambda: Talk(FLAT).greet().bitfield({FLAT.torrent_pieces - 1})),
+    (3, lambda: Talk(FLAT).greet().bitfield({FLAT.first_piece})),
+    (3, lambda: Talk(FLAT).greet().hear(4, (FLAT.first_piece + 1).to_bytes(4))),
+    (3, lambda: Talk(FLAT).greet().hear(14)),
+    (2, lambda: Talk(FLAT).greet(reserved=bytes(8)).hear(14)),
+    (2, lambda: Talk(FLAT).greet().hear(4, FLAT.torrent_pieces.to_bytes(4))),
+    (2, lambda: Talk(FLAT).greet().hear(5, b"\xff" * 2)),
+    (3, lambda: Talk(FLAT).greet().bitfield().hear(0, b"x").hear(15)),
+    (4, flat_talk),
+    (4, tree_talk),
+]
+
+
+@pytest.mark.parametrize(("level", "make"), LEVELS)
+def test_a_conversation_shows_its_level(level: int, make: Make) -> None:
+    talk = make()
+    assert shown_by(talk.end(), talk.key)["level"] == level
+
+
+def flat_piece(place: int) -> bytes:
+    at = (FLAT.first_piece + place) * FLAT.piece_bytes
+    return TORRENT[at : at + FLAT.piece_bytes]
+
+
+def bad_piece(data: bytes) -> Talk:
+    return Talk(FLAT).greet().bitfield().piece(FLAT.first_piece + 1, data)
+
+
+NO_PROOF: list[Make] = [
+    lambda: Talk(FLAT).greet().bitfield().measure(FLAT.first_piece + 1, flat_piece(1)),
+    lambda: bad_piece(bytes(FLAT.piece_bytes)),
+    lambda: bad_piece(flat_piece(2)),
+    lambda: Talk(FLAT).greet().bitfield().piece(FLAT.first_piece, flat_piece(0)),
+    lambda: (
+        Talk(FLAT).greet().bitfield().piece(FLAT.first_piece + 1, flat_piece(1), distinct=63)
+    ),
+    lambda: (
+        Talk(FLAT)
+        .greet()
+        .bitfield()
+        .unasked(FLAT.first_piece + 1, 0, flat_piece(1)[:16384])
+        .block(FLAT.first_piece + 1, 16384, flat_piece(1)[16384:])
+        .measure(FLAT.first_piece + 1, flat_piece(1))
+    ),
+    lambda: (
+        Talk(FLAT)
+        .greet()
+        .bitfield()
+        .block(FLAT.first_piece + 1, 0, flat_piece(1)[:16384])
+        .block(FLAT.first_piece + 1, 8192, flat_piece(1)[8192:24576])
+        .measure(FLAT.first_piece + 1, flat_piece(1))
+    ),
+]
+
+
+@pytest.mark.parametrize("make", NO_PROOF)
+def test_what_proves_nothing_stays_a_claim(make: Make) -> None:
+    assert shown_by(make().end(), FLAT)["level"] == 3
+
+
+def test_weak_pieces_and_those_found_twice_prove_nothing() -> None:
+    fields = json.loads(json.dumps(key_fields(FLAT)))
+    transcript = flat_talk().end()
+    assert verify.replay(transcript, {**fields, "weak": [1]})["level"] == 3
+    twice = [*fields["pieces"][:2], fields["pieces"][1], *fields["pieces"][3:]]
+    assert verify.replay(transcript, {**fields, "pieces": twice})["level"] == 3
+    assert verify.replay(transcript, {**fields, "weak": [0]})["level"] == 4
+
+
+def test_a_key_of_no_torrent_is_refused() -> None:
+    fields = json.loads(json.dumps(key_fields(FLAT)))
+    for bad in ({"torrent_bytes": 1 << 60}, {"size_bytes": 0}, {"torrent_bytes": 1}):
+        with pytest.raises(verify.Fault, match="no torrent"):
+            verify.replay(flat_talk().end(), {**fields, **bad})
+
+
+def test_a_record_keeps_the_transcript_that_it_was_made_with(case: Case) -> None:
+    pack = pack_of(case, sighted(case))
+    record = json.loads(pack["records"]["sighting"]["record"])
+    assert base64.b64decode(record["transcript"]) == flat_talk().end()
