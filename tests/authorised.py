@@ -21,7 +21,6 @@ from protech.locate.adapter import Endpoint, ListName, Network, Target
 from protech.locate.anchors import parse_anchors
 from protech.locate.documents import (
     Document,
-    document_of,
     make_authorisation,
     make_request,
     make_timestamp,
@@ -262,7 +261,8 @@ def file_papers(
 ) -> None:
     """Put an authorisation, its timestamp and a proof request into a folder."""
     (folder / "requests").mkdir(parents=True, exist_ok=True)
-    (folder / "authorisation.json").write_bytes(document_of(of).content)
+    document = Document(text=of.text, signatures=of.signatures)
+    (folder / "authorisation.json").write_bytes(document.content)
     (folder / "timestamp.json").write_bytes(timestamp_document(of, at=at).content)
     if requests:
         (folder / "requests" / "R-1.json").write_bytes(request_document(of).content)

@@ -3,20 +3,14 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 
 from protech.errors import AuthorityError, ConfigError
 from protech.locate.adapter import Network
 from protech.locate.authority import SIGNATURES
 from protech.locate.documents import Document, Signer, make_request, read_request, sign
-from protech.locate.filed import REQUESTS
 from protech.locate.papers import Authorisation, Operator, Paper, Power, ProofRequest
-from protech.locate.rules import shown
-from protech.settings import write_private
 
 PIN_BYTES = 256
-NAME_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,32 +101,6 @@ def approve(
         one.name for one in authorisation.terms.operators if one.public in request.signers
     )
     return Approval(document=signed, signed=names, missing=max(0, SIGNATURES - len(names)))
-
-
-def put_request(folder: Path, document: Document) -> Path:
-    """Put a request into a folder of papers, instead of itself with fewer signatures.
-
-    Raises:
-        ConfigError: It cannot be written.
-    """
-    name = sha256(document.text.encode()).hexdigest()[:NAME_CHARACTERS]
-    path = folder / REQUESTS / f"{name}.json"
-    write_private(path, document.content)
-    return path
-
-
-def shown_request(terms: ProofRequest) -> list[str]:
-    """Return what an operator is shown before they sign, line by line."""
-    files = (
-        "all files" if terms.entries is None else f"files {', '.join(sorted(terms.entries))}"
-    )
-    return [
-        f"Proof request {terms.id}, case {terms.case}",
-        f"  under the authorisation {terms.authorisation_sha256.hex()}",
-        f"  {files} of the list {terms.list_name}, on {', '.join(sorted(terms.networks))}",
-        f"  at most {terms.pieces:,} pieces, from {shown(terms.not_before)} until"
-        f" {shown(terms.not_after)}",
-    ]
 
 
 def operator_of(public: bytes, terms: Authorisation) -> Operator | None:

@@ -94,8 +94,11 @@ def _proving(papers: Path, authorisation: Paper[Authorisation], *, is_lab: bool)
             Check(what=what, is_met=True, message="none: no power to prove, levels 0 to 3 only")
         ]
     try:
-        requests = requests_in(papers)
-        signed = [check_request(authorisation, one, is_lab=is_lab) for one in requests]
+        signed = [
+            check_request(authorisation, one, is_lab=is_lab)
+            for one in requests_in(papers)
+            if one.terms.authorisation_sha256 == authorisation.sha256
+        ]
     except ProtechError as wrong:
         return [Check(what=what, is_met=False, message=str(wrong))]
     message = f"{len(signed)} signed by two operators" if signed else "none: levels 0 to 3 only"

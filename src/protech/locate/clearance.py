@@ -46,7 +46,8 @@ class Clearance:
         self._requests: dict[bytes, Paper[ProofRequest]] = {}
         self._stopped: str | None = None
         for request in requests:
-            self.add(request)
+            if request.terms.authorisation_sha256 == gate.authorisation.sha256:
+                self.add(request)
 
     @property
     def gate(self) -> Gate:
@@ -178,7 +179,7 @@ def open_clearance(
         authorisation: What is authorised.
         timestamp: That it was in force a day ago at most.
         facts: What ``open_locate_list`` gives.
-        requests: What operators have signed.
+        requests: What operators have signed; those of another authorisation are left alone.
         logged_at: When the case's log was last signed; None for a new case.
         ledger: Who counts pieces; None: this process alone, from nothing.
         clock: None takes the machine's.

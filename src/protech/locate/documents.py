@@ -153,11 +153,6 @@ def draft(content: bytes) -> Document:
     return _made(kind, fields, PARSERS[kind])
 
 
-def document_of[T](paper: Paper[T]) -> Document:
-    """Return the document that a verified paper came in."""
-    return Document(text=paper.text, signatures=paper.signatures)
-
-
 def sign(document: Document, signer: Signer) -> Document:
     """Return the document with one more signature, instead of an earlier one by that key."""
     made = Signature(public=signer.public, signature=signer.sign(document.text.encode()))

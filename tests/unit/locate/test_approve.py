@@ -3,7 +3,6 @@
 import os
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +13,11 @@ from protech.locate.approve import (
     approve,
     operator_of,
     propose,
-    put_request,
     read_pin,
-    shown_request,
     signatures_of,
 )
 from protech.locate.authority import check_request
 from protech.locate.documents import Document, read_document, read_request
-from protech.locate.filed import requests_in
 from protech.locate.papers import Authorisation, KeyKind, Operator, Paper, Power
 from protech.locate.tokens import Token
 from protech.signing import verify_p256
@@ -54,22 +50,6 @@ def test_two_operators_approve_one_after_the_other() -> None:
     assert (second.signed, second.missing) == (("anna", "bert"), 0)
     signed = check_request(PAPER, read_request(second.document.content), is_lab=True)
     assert [one.name for one in signed] == ["anna", "bert"]
-
-
-def test_a_request_is_filed_once_however_often_it_is_signed(tmp_path: Path) -> None:
-    first = approve(proposed(), PAPER, OPERATORS[0]).document
-    second = approve(first, PAPER, OPERATORS[1]).document
-    assert put_request(tmp_path, first) == put_request(tmp_path, second)
-    assert requests_in(tmp_path) == (read_request(second.content),)
-
-
-def test_an_operator_sees_what_they_sign() -> None:
-    terms = request(PAPER, entries=frozenset({"E-1", "E-2"})).terms
-    text = "\n".join(shown_request(terms))
-    for part in ("R-1", "case 7", PAPER.sha256.hex(), "E-1, E-2", "at most 3", LIST):
-        assert part in text
-    everything = shown_request(replace(terms, entries=None))
-    assert "all files" in "\n".join(everything)
 
 
 def test_who_is_not_named_cannot_approve() -> None:

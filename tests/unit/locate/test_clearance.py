@@ -134,6 +134,11 @@ def test_a_request_that_the_authorisation_does_not_carry_is_not_taken() -> None:
         opened(paper=paper)
 
 
+def test_a_request_of_an_earlier_authorisation_is_left_alone() -> None:
+    earlier = request(authorisation(id="A-0"))
+    assert opened(requests=[earlier]).requests == ()
+
+
 def test_a_newer_timestamp_goes_on() -> None:
     hands = Hands()
     clearance = opened(hands)

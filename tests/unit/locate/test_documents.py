@@ -13,7 +13,6 @@ from protech.locate.documents import (
     FILE_BYTES,
     Document,
     canonical,
-    document_of,
     draft,
     make_authorisation,
     make_request,
@@ -46,7 +45,6 @@ def test_a_paper_comes_back_as_it_was_made() -> None:
     paper = read_authorisation(GOOD, ANCHORS)
     assert paper.terms == TERMS
     assert paper.text == AUTHORISED.text
-    assert document_of(paper) == AUTHORISED
     assert canonical(AUTHORISED.fields) + b"\n" == GOOD
     stamped = read_timestamp(timestamp_document(paper).content, ANCHORS)
     assert (stamped.terms.at, stamped.terms.in_force) == (NOW, frozenset({paper.sha256}))
