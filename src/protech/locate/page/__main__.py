@@ -20,6 +20,7 @@ from protech.locate.page.follower import Sources
 from protech.locate.page.header import LogState
 from protech.locate.page.page import Page
 from protech.locate.page.reading import Record
+from protech.locate.report.self_test import shipped
 from protech.sandbox import harden_process
 from protech.serve.tokens import OneTimeTokens
 from protech.serve.web import Place, create_app, serve
@@ -52,7 +53,7 @@ def sources_of(log: Log) -> Sources:
             return LogState(size=size)
         return LogState(size=size, checkpoint_size=signed.size, checkpoint_at=signed.at)
 
-    return Sources(records=records, state=state)
+    return Sources(records=records, state=state, self_test=shipped())
 
 
 async def _run(given: BinaryIO) -> None:

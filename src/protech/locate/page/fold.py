@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from protech.locate.page.peer import LEVELS, NAMED, Key, Peer, Place, place_of
-from protech.locate.page.reading import Record, fields, ms_of, words
+from protech.locate.page.reading import Record, fields, ms_of, text, words
 
 ALERTS = 200
 """How many of the latest proofs are kept for the list; the log has them all."""
@@ -48,6 +48,7 @@ class Fold:
         self.size = 0
         self.run: Record = {}
         self.runs = 0
+        self.commits: set[str] = set()
         self.stop: Record = {}
         self.last: Record = {}
         self.peers: dict[Key, Peer] = {}
@@ -82,6 +83,7 @@ class Fold:
             case "run":
                 self.run, self.stop = record, {}
                 self.runs += 1
+                self.commits.add(text(fields(record.get("build")), "commit"))
             case "stop":
                 self.stop = record
             case _:

@@ -9,6 +9,7 @@ from itertools import islice
 from protech.locate.page.fold import Fold
 from protech.locate.page.header import LogState
 from protech.locate.page.reading import Record
+from protech.locate.report.self_test import SelfTest
 
 STRETCH = 20_000
 """Records read for one look: a second or so, so that a long log does not hold the page up."""
@@ -24,6 +25,8 @@ class Sources:
 
     records: Callable[[int], Iterable[tuple[int, Record]]]
     state: Callable[[], LogState]
+    self_test: SelfTest | None = None
+    """What was measured of this build, if it was."""
 
 
 class Follower:

@@ -1,5 +1,6 @@
 """The head of the page: what the run stands on, and how it does; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from protech.locate.page.fold import Fold
 from protech.locate.page.peer import DELIVERED, NAMED
 from protech.locate.page.reading import Record, fields, text, words
+from protech.locate.report.self_test import Rate, SelfTest
 
 QUIET = timedelta(minutes=10)
 """A run writes counts more often than that; after it the page says that it hears nothing."""
@@ -72,9 +74,13 @@ class Header:
     """By the highest level reached; below level 3 under pseudonyms."""
     entries: int
     proved: int
+    measured: Mapping[int, Rate]
+    """By level, as far as what was measured is of every build that made records here."""
 
 
-def header(fold: Fold, log: LogState, *, now: datetime) -> Header:
+def header(
+    fold: Fold, log: LogState, *, now: datetime, self_test: SelfTest | None = None
+) -> Header:
     """Return the head of the page at ``now``, UTC."""
     run = fold.run
     listed, build = fields(run.get("list")), fields(run.get("build"))
@@ -104,6 +110,7 @@ def header(fold: Fold, log: LogState, *, now: datetime) -> Header:
         peers=_peers(fold),
         entries=len(fold.entries),
         proved=fold.proved,
+        measured=_measured(fold, self_test),
     )
 
 
@@ -113,6 +120,12 @@ def _state(fold: Fold, now: datetime) -> State:
     if fold.stop:
         return "stopped"
     return "quiet" if now - _moment(fold.last.get("at"), now) > QUIET else "running"
+
+
+def _measured(fold: Fold, self_test: SelfTest | None) -> Mapping[int, Rate]:
+    if self_test is None or not all(map(self_test.is_of, fold.commits)):
+        return {}
+    return self_test.levels
 
 
 def _peers(fold: Fold) -> tuple[int, ...]:

@@ -8,9 +8,10 @@ from importlib.resources import files
 from ipaddress import ip_address
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from protech.errors import ProtechError
 from protech.locate.page.chart import chart
 from protech.locate.page.fold import Fold
 from protech.locate.page.follower import Follower, Sources
@@ -33,6 +34,9 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 
+type Draw = Callable[[Request, Fold, LogState, Wording], str]
+"""Gives the HTML of one page of the case."""
+
 
 class Page:
     """The routes over ``sources``; ``clock`` gives the time, UTC-aware."""
@@ -42,6 +46,7 @@ class Page:
     ) -> None:
         """Show what ``sources`` say."""
         self._follower = Follower(sources)
+        self._self_test = sources.self_test
         self._now = clock or (lambda: datetime.now(UTC))
         self._templates = Environment(
             loader=PackageLoader(__package__),
@@ -62,7 +67,7 @@ class Page:
 
     async def show(self, request: Request) -> Response:
         """Answer the case; 304 where the browser shows it as it is already."""
-        return await asyncio.to_thread(self._answer, request, self._case)
+        return await self._answered(request, self._case)
 
     async def show_peer(self, request: Request, number: int) -> Response:
         """Answer one peer's history, by the number that the list links to."""
@@ -70,7 +75,7 @@ class Page:
         def draw(request: Request, fold: Fold, log: LogState, words: Wording) -> str:
             return self._peer(number, request, fold, log, words)
 
-        return await asyncio.to_thread(self._answer, request, draw)
+        return await self._answered(request, draw)
 
     async def find(self, request: Request) -> Response:
         """Go to the peer at an address; posted, so that no address stands in a URL."""
@@ -84,9 +89,13 @@ class Page:
         address = "/?missing=1#peers" if peer is None else f"/peer/{peer.number}"
         return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER)
 
-    def _answer(
-        self, request: Request, draw: Callable[[Request, Fold, LogState, Wording], str]
-    ) -> Response:
+    async def _answered(self, request: Request, draw: Draw) -> Response:
+        try:
+            return await asyncio.to_thread(self._answer, request, draw)
+        except ProtechError as error:  # the log was changed, or cannot be read
+            return PlainTextResponse(str(error), status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _answer(self, request: Request, draw: Draw) -> Response:
         language = _language(request)
         with self._follower.looking() as (fold, log):
             minute = self._now().strftime("%H%M")
@@ -101,7 +110,7 @@ class Page:
     def _case(self, request: Request, fold: Fold, log: LogState, words: Wording) -> str:
         now = self._now()
         ranked = ranking(fold, Query.read(request.query_params), now=now)
-        head = header(fold, log, now=now)
+        head = header(fold, log, now=now, self_test=self._self_test)
         return self._templates.get_template("case.html").render(
             w=words,
             head=head,
@@ -136,7 +145,7 @@ class Page:
         seen = history(fold, peer, self._follower.read(places), page=page, pages=pages)
         return self._templates.get_template("peer.html").render(
             w=words,
-            head=header(fold, log, now=self._now()),
+            head=header(fold, log, now=self._now(), self_test=self._self_test),
             peer=seen,
             page_url=lambda page: f"/peer/{number}?page={page}#history",
             alerts=list(fold.alerts)[:1],

@@ -4,6 +4,7 @@ import pytest
 
 from protech.locate.page.fold import Fold
 from protech.locate.page.header import LogState, header
+from protech.locate.report.self_test import Rate, SelfTest
 from tests.unit.locate.page.made import NOW, counts, head, run, sighting, stop
 from tests.unit.locate.page.test_fold import folded
 
@@ -52,6 +53,23 @@ def test_peers_count_at_the_highest_level_that_they_reached() -> None:
         sighting(NOW, level=3, port=1),
     )
     assert header(fold, LOG, now=NOW).peers == (0, 1, 0, 1, 1)
+
+
+def test_a_measurement_counts_for_the_build_that_it_was_made_on() -> None:
+    rate = Rate(n=3000, right=3000, share=1.0, low=0.999, high=1.0)
+    measured = SelfTest(
+        measured_on=NOW.date(),
+        commit="0c20ffee1234",
+        seeds=(1,),
+        levels={4: rate},
+        recall={},
+        content="",
+    )
+    fold = folded(run(NOW))
+    assert header(fold, LOG, now=NOW, self_test=measured).measured == {4: rate}
+    assert header(fold, LOG, now=NOW).measured == {}
+    fold.add(1, {**run(NOW), "build": {"version": "0.4.0", "commit": "badc0de"}})
+    assert header(fold, LOG, now=NOW, self_test=measured).measured == {}
 
 
 def test_fields_of_another_form_are_left_out() -> None:

@@ -156,6 +156,20 @@ def test_only_its_own_files_are_served(person: Person) -> None:
         assert person.ask(f"/static/{name}")[0] == 404
 
 
+def test_a_log_that_was_changed_is_told_and_nothing_of_it_shown(tmp_path: Path) -> None:
+    with running(tmp_path, RECORDS) as page:
+        person = Person(page)
+        frames = tmp_path / "log" / "frames"
+        page.log.append([sighting(NOW, level=3, address="198.18.5.5")])
+        content = bytearray(frames.read_bytes())
+        content[-5] ^= 1
+        frames.write_bytes(content)
+        status, text, _ = person.ask()
+        assert status == 500
+        assert "changed" in text
+        assert "198.18" not in text
+
+
 @pytest.mark.parametrize("told", ["", "{}\n", "[]\n", '{"log": 3}\n'])
 def test_a_page_that_is_not_told_what_to_show_says_so(told: str) -> None:
     ended = subprocess.run(
