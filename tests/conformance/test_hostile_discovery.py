@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from protech.errors import AuthorityError
 from protech.locate.adapter import Endpoint
 from protech.locate.bittorrent import bencode
 from protech.locate.bittorrent.dht import DhtLimits, open_dht
@@ -315,3 +316,32 @@ def test_of_poisoned_names_only_what_can_be_a_peer_is_left() -> None:
     assert got == {at("127.1.0.1", 6881)}
     assert counts[Passed.NOT_REACHABLE] > 0
     assert {str(one.address) for one in leave} == {"127.9.1.1"}
+
+
+def test_after_the_leave_libtorrent_finds_no_other_way() -> None:
+    """Nodes are on loopback, as is its socket: it could, if it went past the relay."""
+
+    async def scene() -> tuple[int, int]:
+        def permit(_: Endpoint) -> None:
+            if door.datagrams_sent >= 2:
+                raise AuthorityError("It is over.")
+
+        door = Door(permit, source=OURS)
+        async with (
+            lying(loop) as node,
+            open_dht(
+                door,
+                bootstrap=[at("127.9.1.1", node.port)],
+                may_reach=reachable(lab=True),
+                lab=True,
+            ) as dht,
+        ):
+            with pytest.raises(AuthorityError):
+                async for _ in dht.peers(INFO_HASH):
+                    pass
+            await asyncio.sleep(
+                3.0
+            )  # in which libtorrent goes on, and asks for its proxy again
+            return len(node.asked), door.datagrams_sent
+
+    assert asyncio.run(scene()) == (2, 2)
