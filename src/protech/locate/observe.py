@@ -37,6 +37,9 @@ from protech.locate.shared import SharedAddresses
 CONVERSATIONS = 64
 """At once, over all targets of one vantage."""
 
+REST_S = 2.0
+"""Clients take a while to forget a connection that has ended."""
+
 RECEIVED = frozenset({Outcome.SERVED, Outcome.BAD_PIECE, Outcome.WEAK_PIECE})
 """A piece came, whatever it was: the leave to ask for it is spent."""
 
@@ -60,6 +63,8 @@ class Parts:
     run: int
     """The index of the run's record."""
     pseudonym_key: bytes = field(repr=False)
+    rest_s: float = REST_S
+    """How long a peer is left alone between two conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +133,31 @@ class Observer:
 
         None, where politeness has it left alone.
         """
+        turn = self._turns.setdefault(candidate.endpoint, asyncio.Lock())
+        await turn.acquire()
+        try:
+            async with self._slots:
+                return await self._converse(candidate, target, place)
+        finally:
+            rest_s = self._parts.rest_s
+            asyncio.get_running_loop().call_later(rest_s, turn.release)
+
+    async def _converse(
+        self, candidate: Candidate, target: Target, place: Place
+    ) -> tuple[Sighting, Grant | None] | None:
         parts, peer = self._parts, candidate.endpoint
         adapter = parts.adapters[target.network]
         grant = None
-        turn = self._turns.setdefault(peer, asyncio.Lock())
-        async with turn, self._slots:
-            with parts.manners.probing(peer, target, parts.clock().at) as leave:
-                if not leave:
-                    return None
-                async with adapter.probe(candidate, target) as encounter:
-                    sighting = encounter.sighting
-                    if sighting.level is Level.CLAIMS and place.may_be_proved:
-                        grant = self._grant(peer, target)
-                    if grant is not None:
-                        sighting = await adapter.prove(encounter, target, grant)
-                parts.manners.end(peer, target, sighting.outcome, parts.clock().at)
+        with parts.manners.probing(peer, target, parts.clock().at) as leave:
+            if not leave:
+                return None
+            async with adapter.probe(candidate, target) as encounter:
+                sighting = encounter.sighting
+                if sighting.level is Level.CLAIMS and place.may_be_proved:
+                    grant = self._grant(peer, target)
+                if grant is not None:
+                    sighting = await adapter.prove(encounter, target, grant)
+            parts.manners.end(peer, target, sighting.outcome, parts.clock().at)
         if grant is not None and sighting.outcome not in RECEIVED:
             parts.mandate.give_back(grant)
         parts.shared.note(sighting)

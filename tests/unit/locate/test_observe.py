@@ -221,6 +221,7 @@ class Stage:
                 case="case",
                 run=0,
                 pseudonym_key=bytes(32),
+                rest_s=0,
             )
         )
 
