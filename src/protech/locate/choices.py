@@ -60,18 +60,20 @@ def read_choices(settings_file: Path) -> Choices:
     return Choices(
         vantage=Vantage(
             source=None if source is None else _address("source", source),
-            dht_nodes=[_endpoint("dht_nodes", one) for one in _texts(table, "dht_nodes")],
-            name_servers=[
+            dht_nodes=tuple(_endpoint("dht_nodes", one) for one in _texts(table, "dht_nodes")),
+            name_servers=tuple(
                 Endpoint(address=_address("name_servers", one), port=NAME_SERVER_PORT)
                 for one in _texts(table, "name_servers")
-            ],
+            ),
         ),
-        databases=[_database(Path(one).expanduser()) for one in _texts(table, "databases")],
-        networks=[
+        databases=tuple(
+            _database(Path(one).expanduser()) for one in _texts(table, "databases")
+        ),
+        networks=tuple(
             read_networks(Path(path).expanduser(), flag)
             for name, flag in FLAGS.items()
             if (path := _text(table, name)) is not None
-        ],
+        ),
         postgres=_text(table, "postgres"),
     )
 

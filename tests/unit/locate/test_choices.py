@@ -1,0 +1,79 @@
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+
+from protech.errors import ConfigError
+from protech.locate.adapter import Endpoint
+from protech.locate.choices import Choices, read_choices
+from protech.locate.networks_listed import Flag
+
+
+def database(path: Path, country: str) -> Path:
+    writer = MMDBWriter(ip_version=6, ipv4_compatible=True, database_type="Test-Country")
+    writer.insert_network(IPSet(["198.18.0.0/15"]), {"country": {"iso_code": country}})
+    writer.to_db_file(str(path))
+    return path
+
+
+def chosen(tmp_path: Path, text: str) -> Choices:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    return read_choices(path)
+
+
+def test_nothing_need_be_chosen(tmp_path: Path) -> None:
+    assert read_choices(tmp_path / "settings.toml") == Choices()
+    assert chosen(tmp_path, 'guard_lists = ["mine.list"]') == Choices()
+
+
+def test_all_that_can_be_chosen(tmp_path: Path) -> None:
+    first = database(tmp_path / "first.mmdb", "FR")
+    second = database(tmp_path / "second.mmdb", "DE")
+    tor = tmp_path / "tor.txt"
+    tor.write_text("# name: exits date: 2026-11-01\n198.18.9.9\n")
+    found = chosen(
+        tmp_path,
+        f"""
+        [locate]
+        databases = ["{first}", "{second}"]
+        tor_exit = "{tor}"
+        name_servers = ["198.18.0.53"]
+        dht_nodes = ["198.18.0.7:6881", "[2001:2::7]:6881"]
+        source = "198.18.0.99"
+        postgres = "service=protech"
+        """,
+    )
+    assert [one.name for one in found.databases] == ["first", "second"]
+    assert found.databases[1].origin(ip_address("198.18.1.1")).country == "DE"
+    assert [one.flag for one in found.networks] == [Flag.TOR_EXIT]
+    assert found.vantage.source == ip_address("198.18.0.99")
+    assert list(found.vantage.name_servers) == [
+        Endpoint(address=ip_address("198.18.0.53"), port=53)
+    ]
+    assert [one.text for one in found.vantage.dht_nodes] == [
+        "198.18.0.7:6881",
+        "[2001:2::7]:6881",
+    ]
+    assert found.postgres == "service=protech"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("locate = 1", "'locate' of .locate. is no table"),
+        ("[locate]\nauthority = 'me'", "'authority' of .locate. is nothing that locate knows"),
+        ("[locate]\nsource = 1", "'source' of .locate. is no text"),
+        ("[locate]\nsource = 'home'", "'source' of .locate. has what is no address"),
+        ("[locate]\ndatabases = 'one'", "'databases' of .locate. is no list of texts"),
+        ("[locate]\nname_servers = ['dns.invalid']", "has what is no address"),
+        ("[locate]\ndht_nodes = ['198.18.0.1']", "no address with a port"),
+        ("[locate]\ndht_nodes = ['198.18.0.1:99999']", "no address with a port"),
+    ],
+)
+def test_what_cannot_be_chosen_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        chosen(tmp_path, text)
