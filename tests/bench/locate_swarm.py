@@ -17,7 +17,9 @@ they have, and find a twentieth of them.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from importlib.metadata import version
+from operator import add
 from typing import Any, Literal
 
 from protech.locate.adapter import Level
@@ -34,6 +36,7 @@ __all__ = [
     "observed_by_libtorrent",
     "observed_by_us",
     "precision",
+    "precision_of",
     "stage",
 ]
 
@@ -84,9 +87,9 @@ def observed_by_us(
         swarm: Where.
         truth: What is so there.
         prove: Whether each that claims is asked for one piece, which libtorrent cannot.
-        one_key: Look for the first key of a hybrid torrent alone: libtorrent has it as one
-            torrent, so that costs are compared for as many looks. A swarm that was once asked
-            for the second answers for it when asked for the first: libtorrent remembers that.
+        one_key: Look for the second version of a hybrid torrent alone: libtorrent has it as
+            one torrent, so that costs are compared for as many looks. (A libtorrent peer that
+            an address once asked for the second answers that address for it ever after.)
         seconds: At the latest.
     """
     answer = swarm.ask("ours", prove=prove, one_key=one_key, seconds=seconds)
@@ -104,8 +107,15 @@ def observed_by_libtorrent(
 ) -> Observed:
     """Let libtorrent look: ``upload`` mode, ``normal`` download, or ``plaintext`` TCP alone."""
     answer = swarm.ask("libtorrent", mode=mode, seconds=seconds)
-    found = {(host, port, torrent): at for host, port, torrent, at in answer["found"]}
-    return _observed(answer, found, truth, _torrents(swarm), None)
+    torrents = _torrents(swarm)
+    listening = _listening(truth, torrents)
+    found: dict[Holder, float] = {}
+    for host, port, torrent, at in answer["found"]:
+        ports = listening.get((host, torrent), set())
+        if port not in ports and len(ports) == 1:
+            (port,) = ports  # noqa: PLW2901 - it called libtorrent, from another port
+        found.setdefault((host, port, torrent), at)
+    return _observed(answer, found, truth, torrents, None)
 
 
 def precision(seeds: Iterable[int], *, size: str = "full", seconds: float = 30) -> Score:
@@ -113,15 +123,23 @@ def precision(seeds: Iterable[int], *, size: str = "full", seconds: float = 30) 
 
     Who was not finished with in ``seconds`` counts as not found: give 60 for recall.
     """
-    total: Score | None = None
-    for seed in seeds:
-        with stage(seed=seed, size=size) as swarm:
-            found = observed_by_us(swarm, swarm.truth(), seconds=seconds).score
-            assert found is not None
-            total = found if total is None else total + found
-    if total is None:
-        raise ValueError("no seed was given")
-    return total
+    scores = [precision_of(seed, size=size, seconds=seconds) for seed in seeds]
+    return reduce(add, scores)
+
+
+def precision_of(seed: int, *, size: str = "full", seconds: float = 30) -> Score:
+    """Return the score of one look in a new swarm.
+
+    Raises:
+        RuntimeError: Somebody held something else after it than before.
+    """
+    with stage(seed=seed, size=size) as swarm:
+        before = swarm.ask("truth")
+        found = observed_by_us(swarm, swarm.truth(), seconds=seconds).score
+        if swarm.ask("truth") != before:
+            raise RuntimeError(f"the swarm with seed {seed} did not stay as it was")
+    assert found is not None
+    return found
 
 
 def _observed(
@@ -153,6 +171,18 @@ def _observed(
         t95_s=times[int(0.95 * (len(times) - 1))] if times else 0.0,
         score=scored,
     )
+
+
+def _listening(truth: Truth, torrents: Sequence[int]) -> dict[tuple[str, int], set[int]]:
+    """Return the ports at each address, for each torrent.
+
+    A peer that calls libtorrent is found at the port that it calls from, and called back by
+    nobody. Where no other peer is at that address, it is counted as found.
+    """
+    ports: dict[tuple[str, int], set[int]] = {}
+    for fact in truth.facts:
+        ports.setdefault((fact.address, torrents[fact.number]), set()).add(fact.port)
+    return ports
 
 
 def _torrents(swarm: Stage) -> list[int]:

@@ -55,6 +55,7 @@ def watch(spec: Mapping[str, Any]) -> dict[str, Any]:
     settings = {
         **SETTINGS,
         "listen_interfaces": "{}:0,[{}]:0".format(*spec["source"]),
+        "outgoing_interfaces": ",".join(spec["source"]),
         "dht_bootstrap_nodes": nodes,
         **(PLAINTEXT if spec["mode"] == "plaintext" else {}),
         **spec.get("settings", {}),

@@ -73,14 +73,14 @@ class TwoDoors(Door):
 
 
 def chosen_of(spec: Mapping[str, Any]) -> tuple[Target, ...]:
-    """Return whom to look for: all keys, or with ``one_key`` the first of each torrent.
+    """Return whom to look for: all keys, or with ``one_key`` the newer of each torrent.
 
     A hybrid torrent is one to libtorrent; two keys of it would be two looks at each peer.
     """
     targets = targets_of(spec["keys"])
     if not spec.get("one_key"):
         return targets
-    return tuple(targets[numbers[0]] for numbers in spec["numbers"])
+    return tuple(targets[numbers[-1]] for numbers in spec["numbers"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,55 @@
+"""Measure the error rates again, and write them where they are published.
+
+    python -m tests.swarm.measure [FIRST_SEED [SEEDS [SECONDS]]]
+
+It writes docs/error-rates.json, the tables of docs/error-rates.md, and the self-test certificate
+that reports carry. Results go to docs/error-rates.json seed by seed: a run that is broken off
+loses nothing.
+"""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from protech.locate.lab.error_rates import certificate, results, with_tables
+from protech.locate.lab.score import Score
+from tests.bench.locate_swarm import precision_of
+from tests.swarm.big import FULL
+from tests.swarm.inside import ROOT
+
+RESULTS = ROOT / "docs" / "error-rates.json"
+PAGE = ROOT / "docs" / "error-rates.md"
+CERTIFICATE = ROOT / "src" / "protech" / "locate" / "report" / "self_test.json"
+
+
+def main(first: int = 1, count: int = 25, seconds: int = 60) -> None:
+    """Look once into each swarm, and write what was seen up to now after each."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        text=True,
+    ).stdout.strip()
+    total: Score | None = None
+    for seed in range(first, first + count):
+        score = precision_of(seed, seconds=seconds)
+        total = score if total is None else total + score
+        found = results(
+            total,
+            seeds=range(first, seed + 1),
+            kinds=FULL,
+            commit=commit,
+            on=datetime.now(UTC).date(),
+        )
+        RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+        PAGE.write_text(with_tables(PAGE.read_text(), found))
+        CERTIFICATE.write_text(json.dumps(certificate(found), indent=1, sort_keys=True) + "\n")
+        print(
+            seed, score.proofs, score.recall["4"], score.mistakes, file=sys.stderr, flush=True
+        )
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
