@@ -23,10 +23,16 @@ def conforms(path: Path) -> tuple[bool, str]:
     return result.conforms, result.text
 
 
-def test_a_bundle_conforms(tmp_path: Path) -> None:
+def test_a_bundle_of_every_network_and_digest_conforms(tmp_path: Path) -> None:
     made, _ = small_case()
+    records = made.numbered
+    proofs = [record["proof"] for _, record in records if record.get("proof")]
+    proofs[0]["digest"] = proofs[0]["sha256"]
+    proofs[1]["digest"] = "ab" * 32
+    for _, record in records[-3:]:
+        record.update(network="ed2k", transport="ed2k_obfuscated")
     path = tmp_path / "case.jsonld"
-    path.write_text(bundle(made.numbered))
+    path.write_text(bundle(records))
     holds, text = conforms(path)
     assert holds, text
 

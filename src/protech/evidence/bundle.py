@@ -31,8 +31,9 @@ CONTEXT = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 
-HASH_METHODS = {20: "SHA1", 32: "SHA256"}
-"""The vocabulary's words; an eD2k digest (MD4) is in none and stands in words instead."""
+SHA1_DIGITS = 40
+"""A listed digest of this length is the SHA-1 of the very bytes; any other one that is not
+their SHA-256 is of a tree over them (BEP 52), for which the vocabulary has no word."""
 
 type Record = Mapping[str, Any]
 type Node = dict[str, Any]
@@ -204,9 +205,8 @@ class _Maker:
         """Return the piece that was delivered, and that it is a part of the listed file."""
         proof = record["proof"]
         hashes = [self._hash(index, "SHA256", proof["sha256"])]
-        method = HASH_METHODS.get(len(proof["digest"]) // 2)
-        if method and proof["digest"] != proof["sha256"]:
-            hashes.append(self._hash(index, method, proof["digest"]))
+        if len(proof["digest"]) == SHA1_DIGITS:
+            hashes.append(self._hash(index, "SHA1", proof["digest"]))
         content = {
             "uco-observable:sizeInBytes": proof["length_bytes"],
             "uco-observable:hash": hashes,
@@ -281,8 +281,9 @@ def _said(record: Record) -> list[str]:
             f"declared pieces of the listed file: {claims['listed_held']} of"
             f" {claims['listed_total']}"
         )
-    if record["proof"] and len(record["proof"]["digest"]) // 2 not in HASH_METHODS:
-        said.append(f"digest in the list: {record['proof']['digest']}")
+    proof = record["proof"]
+    if proof and len(proof["digest"]) != SHA1_DIGITS and proof["digest"] != proof["sha256"]:
+        said.append(f"digest in the list, of a tree over the piece: {proof['digest']}")
     return said
 
 

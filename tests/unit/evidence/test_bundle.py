@@ -67,13 +67,13 @@ def test_a_sighting_without_place_transport_or_end_of_ours_is_told_all_the_same(
     assert "uco-action:location" not in action
 
 
-def test_a_digest_that_the_vocabulary_has_no_word_for_stands_in_words() -> None:
+def test_the_digest_of_a_tree_is_no_hash_of_the_piece_and_stands_in_words() -> None:
     made = CaseMaker()
     made.sighting()
     records = made.numbered
-    records[-1][1]["proof"]["digest"] = "ab" * 16
+    records[-1][1]["proof"]["digest"] = "ab" * 32
     text = bundle(records)
-    assert f"digest in the list: {'ab' * 16}" in text
+    assert f"of a tree over the piece: {'ab' * 32}" in text
     assert len(re.findall("uco-types:hashMethod", text)) == 1
 
 

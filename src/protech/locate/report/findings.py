@@ -27,8 +27,9 @@ from protech.locate.report.peers import Peer
 from protech.locate.report.stamps import LATE, Checkpoint, first_stamp
 from protech.locate.report.words import Words
 
-DIGEST_KINDS = {16: "MD4", 20: "SHA-1", 32: "SHA-256"}
-"""What a list holds of a piece, by its width in bytes."""
+SHA1_BYTES = 20
+"""A listed digest of this width is the SHA-1 of the piece; a wider one its SHA-256, or the root
+of a tree over it (BEP 52)."""
 
 ADDRESS_CHARACTERS = 20
 END_CHARACTERS = 34
@@ -227,7 +228,9 @@ def _proof(proof: Proven, words: Words) -> Iterator[Row]:
             distinct=proof.distinct_bytes,
         ),
     )
-    kind = DIGEST_KINDS.get(len(proof.digest), "")
+    kind = "SHA-1" if len(proof.digest) == SHA1_BYTES else "SHA-256"
+    if kind == "SHA-256" and proof.digest != proof.sha256:
+        kind = words.say("digest_tree")
     listed = words.say("digest_value", kind=kind, digest=proof.digest.hex())
     yield words.say("digest_listed"), Code(text=listed)
     yield words.say("digest_measured"), Code(text=proof.sha256.hex())

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from protech.evidence.letters import shown
 from protech.evidence.report import Card, Heading
 from protech.locate.adapter import Level, Outcome
@@ -59,6 +61,19 @@ def test_a_proof_is_told_with_all_that_a_provider_and_an_expert_need() -> None:
     ):
         assert value in text
     assert told.is_strong
+
+
+@pytest.mark.parametrize(("digest", "kind"), [("ab" * 32, "SHA-256, tree"), (None, "SHA-256 ")])
+def test_the_digest_of_a_tree_is_not_called_that_of_the_piece(
+    digest: str | None, kind: str
+) -> None:
+    made = CaseMaker()
+    made.sighting()
+    records = made.numbered
+    proof = records[-1][1]["proof"]
+    proof["digest"] = digest or proof["sha256"]
+    made.records = [record for _, record in records]
+    assert f"{kind}" in said(cards(material_of(made)))
 
 
 def test_a_claim_shows_no_piece_and_says_how_it_ended() -> None:
