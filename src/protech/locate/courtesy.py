@@ -35,8 +35,12 @@ from protech.locate.vault import Vault
 
 FORMAT_VERSION = 1
 
-KEPT = timedelta(days=7)
+KEPT = timedelta(days=1)
 """How long after its pause a mark is kept that limits nothing any more."""
+
+TIDIES_EVERY = 100
+TIDIES_AWAY = 300
+"""After so many beginnings at most so many old marks go: no pause is long, none stays."""
 
 _TABLE = (
     "CREATE TABLE marks (name {bytes} PRIMARY KEY, not_before_ms {number} NOT NULL,"
@@ -58,7 +62,10 @@ _SET = (
     " not_before_ms = excluded.not_before_ms, keep_ms = excluded.keep_ms,"
     " state = excluded.state"
 )
-_FORGET = "DELETE FROM marks WHERE keep_ms < ? RETURNING name"
+_FORGET = (
+    "DELETE FROM marks WHERE name IN (SELECT name FROM marks WHERE keep_ms < ? LIMIT ?)"
+    " RETURNING name"
+)
 
 
 class Courtesy:
@@ -70,6 +77,7 @@ class Courtesy:
         self._vault = vault
         self.politeness = politeness
         self._places = Places(politeness)
+        self._begun = 0
         self.dht = Bucket(politeness.dht_queries_per_s)
         self.probes = Bucket(politeness.probes_per_s)
 
@@ -127,9 +135,9 @@ class Courtesy:
         until = after.not_before or now
         return self._win(name, {"asked": after.asked}, until, now, keep_until=now + NEVER)
 
-    def forget(self, now: datetime) -> int:
-        """Drop the marks that limit nothing any more, and return how many."""
-        return len(self._store.change(_FORGET, (to_ms(now),)))
+    def forget(self, now: datetime, *, most: int = TIDIES_AWAY) -> int:
+        """Drop marks that limit nothing any more, and return how many."""
+        return len(self._store.change(_FORGET, (to_ms(now), most)))
 
     def close(self) -> None:
         """Close the database."""
@@ -142,6 +150,9 @@ class Courtesy:
         past, leave = self._asked(peer, target, now)
         if not leave:
             return leave
+        self._begun += 1
+        if self._begun % TIDIES_EVERY == 0:
+            self.forget(now)
         after = begun(past, now, self.politeness)
         content = {"attempts": after.attempts}
         return self._win(self._pair(peer, target), content, after.not_before or now, now)

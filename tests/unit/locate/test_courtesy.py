@@ -14,7 +14,7 @@ import pytest
 
 from protech.errors import TrustError
 from protech.locate.adapter import Endpoint, Outcome, Target
-from protech.locate.courtesy import KEPT, Courtesy, local_courtesy
+from protech.locate.courtesy import KEPT, TIDIES_EVERY, Courtesy, local_courtesy
 from protech.locate.limits import Politeness, Reason
 from protech.locate.vault import Vault
 from tests.unit.locate.targets import ed2k, info_hash, torrent
@@ -164,6 +164,19 @@ def test_what_limits_nothing_any_more_is_forgotten(tmp_path: Path) -> None:
         assert one.forget(NOON + 6 * HOUR + KEPT) == 0
         assert one.forget(NOON + 7 * HOUR + KEPT) == 1
         assert not one.may_ask_piece(PEER, torrent(0), NOON)
+
+
+def test_marks_do_not_grow_for_ever(tmp_path: Path) -> None:
+    with closing(courtesy(tmp_path)) as one:
+        now = NOON
+        for port in range(1, 3 * TIDIES_EVERY):
+            peer = Endpoint(address=PEER.address, port=port)
+            now += timedelta(minutes=30)
+            with one.probing(peer, torrent(0), now):
+                one.end(peer, torrent(0), Outcome.CLAIMED, now)
+        [(kept,)] = one._store.read("SELECT count(*) FROM marks")
+    assert isinstance(kept, int)
+    assert kept < 2 * TIDIES_EVERY
 
 
 def test_the_file_shows_no_address_and_no_key(tmp_path: Path) -> None:
