@@ -211,7 +211,7 @@ class Case:
     keys: tuple[FetchKey, ...] = field(repr=False)
     request: dict[str, Any] = field(repr=False)
 
-    def sighting(self, number: int, transcript: bytes, shown: Any, **changes: object) -> int:
+    def sighting(self, number: int, transcript: bytes, shown: Any, /, **changes: object) -> int:
         """Append the record of a conversation that shows what is said; return its index."""
         record = sighting_record(number, transcript, shown, run=self.run)
         if record["level"] == 4:

@@ -1,0 +1,75 @@
+"""A whole case: what holds is counted, what does not is named, and stamps are of this log."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from protech.errors import TrustError
+from protech.evidence import verify
+from protech.evidence.case_check import Checked, check_case
+from protech.evidence.log import Log
+from protech.evidence.stamp import Stamps
+from protech.lists.fetch_keys import key_fields
+from tests import packs
+from tests.packs import Case, Talk
+from tests.stamping import Authority
+
+FLAT, _ = packs.flat_key()
+CLAIM = Talk(FLAT).greet().bitfield().end()
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Iterator[Case]:
+    made = packs.make_case(tmp_path / "log", (FLAT,))
+    with made.log:
+        yield made
+
+
+def sighted(case: Case, **changes: object) -> int:
+    shown = verify.replay(CLAIM, json.loads(json.dumps(key_fields(FLAT))))
+    return case.sighting(0, CLAIM, shown, **changes)
+
+
+def test_a_case_is_counted_and_what_says_too_much_is_named(case: Case) -> None:
+    sighted(case)
+    bad = sighted(case, level=4)
+    sighted(case, level=1, transcript=None)
+    lost = sighted(case, number=5)
+    assert check_case(case.log) == Checked(
+        records=case.log.size, levels=(0, 1, 0, 2, 1), stamps=0, wrong=(bad, lost)
+    )
+
+
+def test_a_record_under_another_leaf_is_found(case: Case) -> None:
+    sighted(case)
+    leaves = list(case.log.leaves())
+
+    class Forged(Log):
+        """A log whose leaves are another's."""
+
+        def leaves(self) -> Iterator[bytes]:
+            yield from leaves[::-1]
+
+    case.log.__class__ = Forged
+    with pytest.raises(TrustError, match="Record 0 of the log"):
+        check_case(case.log)
+    case.log.__class__ = Log
+
+
+@pytest.mark.needs("openssl")
+def test_stamps_must_be_of_states_of_this_log(tmp_path: Path, case: Case) -> None:
+    authority = Authority(tmp_path / "authority")
+    stamps = Stamps(tmp_path / "stamps")
+    sighted(case)
+    stamps.queue(case.log.checkpoint(packs.START + timedelta(minutes=9)))
+    sighted(case)
+    stamps.stamp(authority.send, authority.certificate)
+    assert check_case(case.log, stamps).stamps == 1
+    other = packs.make_case(tmp_path / "other", (FLAT,))
+    with other.log:
+        sighted(other)
+        with pytest.raises(TrustError, match="stamped"):
+            check_case(other.log, stamps)
