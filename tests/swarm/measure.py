@@ -2,9 +2,8 @@
 
     python -m tests.swarm.measure [FIRST_SEED [SEEDS [SECONDS]]]
 
-It writes docs/error-rates.json, the tables of docs/error-rates.md, and the self-test certificate
-that reports carry. Results go to docs/error-rates.json seed by seed: a run that is broken off
-loses nothing.
+It writes docs/error-rates.json, the tables of docs/error-rates.md, and the self-test
+certificate that reports carry, anew after each seed: a run that is broken off loses nothing.
 """
 
 import json

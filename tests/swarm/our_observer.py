@@ -94,7 +94,10 @@ class Look:
     group: asyncio.TaskGroup
     met: set[tuple[Endpoint, int]] = field(default_factory=set)
     turns: dict[Endpoint, asyncio.Lock] = field(default_factory=dict)
-    sightings: list[tuple[Sighting, Target, float]] = field(default_factory=list)
+    sightings: dict[tuple[Endpoint, int], tuple[Sighting, Target, float]] = field(
+        default_factory=dict
+    )
+    """What each showed up to now: who keeps us waiting for a piece has claimed, too."""
 
     async def target(self, target: Target) -> None:
         """Speak to all who are named for a target."""
@@ -115,9 +118,11 @@ class Look:
         async with turn, self.slots, self.adapter.probe(candidate, target) as encounter:
             sighting = encounter.sighting
             claimed_s = time.monotonic() - self.begin
+            place = (candidate.endpoint, target.number)
+            self.sightings[place] = (sighting, target, claimed_s)
             if sighting.level is Level.CLAIMS and self.grant is not None:
                 sighting = await self.adapter.prove(encounter, target, self.grant)
-        self.sightings.append((sighting, target, claimed_s))
+        self.sightings[place] = (sighting, target, claimed_s)
         for learnt in sighting.learnt:
             self.consider(learnt, target)
 
@@ -165,10 +170,10 @@ async def watch(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(look: Look, door: Door, cpu_s: float, wall_s: float) -> dict[str, Any]:
     return {
-        "sightings": [_row(*one) for one in look.sightings],
+        "sightings": [_row(*one) for one in look.sightings.values()],
         "named": len(look.met),
         "unfinished": len(look.met) - len(look.sightings),
-        "outcomes": dict(Counter(one.outcome for one, _, _ in look.sightings)),
+        "outcomes": dict(Counter(one.outcome for one, _, _ in look.sightings.values())),
         "cpu_s": cpu_s,
         "wall_s": wall_s,
         "connects": door.connects,
