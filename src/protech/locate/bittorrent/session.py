@@ -107,12 +107,11 @@ class Session:
                 raise Ended(Outcome.OTHER_PROTOCOL) from None
             raise HungUp(lost.loss) from None
         self._start = HANDSHAKE_BYTES
-        self._take_down()
         theirs = bytes(self._inbox[:HANDSHAKE_BYTES])
-        if theirs[48:] == first[48:]:
-            raise Ended(Outcome.ECHO)
-        if theirs[28:48] != self.key.info_hash[:HASH_BYTES]:
-            raise Ended(Outcome.OTHER_FILE)
+        is_echo = theirs[48:] == first[48:]
+        if is_echo or theirs[28:48] != self.key.info_hash[:HASH_BYTES]:
+            self._take_down()
+            raise Ended(Outcome.ECHO if is_echo else Outcome.OTHER_FILE)
         self.is_fast = messages.is_fast(theirs[20:28])
         self.is_extended = messages.is_extended(theirs[20:28])
         # BEP 6 wants a word of our pieces first: we have none.
@@ -151,7 +150,9 @@ class Session:
         Raises:
             AuthorityError: Nothing may be sent.
             Lost: There is nobody any more.
+            TranscriptFull: Too much was said.
         """
+        self._take_down()
         await self.link.send(data)
         self.hearing.sent(data)
 
