@@ -18,6 +18,7 @@ from typing import Protocol
 
 from protech.lists.fetch_key import TorrentFile, TorrentTree
 from protech.locate.adapter import Address, Candidate, Endpoint, Source, Target
+from protech.locate.bittorrent.recent import Asked, Recent
 from protech.locate.bittorrent.tracker import (
     INFO_HASH_BYTES,
     PEER_ID_BYTES,
@@ -34,6 +35,9 @@ from protech.locate.reach import EVERYWHERE, LAB, NOWHERE, ranges
 
 CLIENT = b"-PR0100-"
 """What we call ourselves to trackers (BEP 20)."""
+
+DHT = "dht"
+"""What the DHT is called beside the addresses of trackers."""
 
 DUE = 1 << 18
 """Times at which trackers may be asked again, remembered at most; beyond, none is asked."""
@@ -145,7 +149,8 @@ class Discovery:
         self._limits = limits or DiscoverLimits()
         self._trust = trust
         self._now = now
-        self._due: dict[tuple[str, bytes], float] = {}
+        self._due: dict[Asked, float] = {}
+        self._recent = Recent()
 
     async def discover(self, target: Target) -> AsyncGenerator[Candidate, None]:
         """Yield who is named for a target, each once for each kind of source.
@@ -163,7 +168,7 @@ class Discovery:
         turns = asyncio.Semaphore(self._limits.trackers)
         work = [self._ask(url, key, search, turns) for url in dict.fromkeys(key.trackers)]
         if self._dht is not None:
-            work.append(self._look_up(self._dht, key.info_hash, search))
+            work.append(self._look_up(self._dht, key.info_hash[:INFO_HASH_BYTES], search))
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             task.add_done_callback(search.found.put_nowait)
@@ -188,41 +193,53 @@ class Discovery:
         search: "_Search",
         turns: asyncio.Semaphore,
     ) -> None:
-        """Ask one tracker, over each version of addresses that it has, if that is due."""
-        info_hash = key.info_hash[:INFO_HASH_BYTES]
+        """Ask one tracker if that is due, or take what it said just before."""
         tracker = parse_tracker(url)
-        if tracker is None or not self._take(url, info_hash):
+        if tracker is None:
             return
-        async with turns:
-            places = await self._places(tracker)
-            if not places:
-                self.said[Said.NO_ADDRESS] += 1
-            for address in places:
-                said = Announce(
-                    info_hash=info_hash,
-                    peer_id=CLIENT + secrets.token_bytes(PEER_ID_BYTES - len(CLIENT)),
-                    key=secrets.token_bytes(4),
-                    left_bytes=key.size_bytes,
-                )
-                answer = await visit(
-                    self._ways,
-                    tracker,
-                    address,
-                    said,
-                    timeout_s=self._limits.tracker_s,
-                    trust=self._trust,
-                )
-                self._due[url, info_hash] = self._now() + answer.interval_s
-                self._note(answer, said.port, search)
+        asked = (url, key.info_hash[:INFO_HASH_BYTES])
+        async with self._recent.turn(asked), turns:
+            named = self._recent.find(asked, self._now())
+            if named is None and self._take(asked):
+                named = await self._visit(tracker, asked, left_bytes=key.size_bytes)
+                self._recent.keep(asked, self._now(), named)
+            self._pass_on(named or (), Source.TRACKER, search)
 
-    def _take(self, url: str, info_hash: bytes) -> bool:
+    def _take(self, asked: Asked) -> bool:
         """Return whether a tracker may be asked now."""
         now = self._now()
-        if self._due.get((url, info_hash), now) > now:
+        if self._due.get(asked, now) > now:
             return False
         if len(self._due) >= DUE:
             self._due = {place: at for place, at in self._due.items() if at > now}
         return len(self._due) < DUE
+
+    async def _visit(
+        self, tracker: Tracker, asked: Asked, *, left_bytes: int
+    ) -> tuple[Endpoint, ...]:
+        """Ask a tracker over each version of addresses that it has; return whom it named."""
+        places = await self._places(tracker)
+        if not places:
+            self.said[Said.NO_ADDRESS] += 1
+        named: list[Endpoint] = []
+        for address in places:
+            said = Announce(
+                info_hash=asked[1],
+                peer_id=CLIENT + secrets.token_bytes(PEER_ID_BYTES - len(CLIENT)),
+                key=secrets.token_bytes(4),
+                left_bytes=left_bytes,
+            )
+            answer = await visit(
+                self._ways,
+                tracker,
+                address,
+                said,
+                timeout_s=self._limits.tracker_s,
+                trust=self._trust,
+            )
+            self._due[asked] = self._now() + answer.interval_s
+            named += self._possible(answer, said.port)
+        return tuple(named)
 
     async def _places(self, tracker: Tracker) -> list[Address]:
         """Return one address of each version that a tracker has and that may be reached."""
@@ -230,7 +247,8 @@ class Discovery:
         by_version = {one.version: one for one in reversed(found)}
         return [by_version[version] for version in sorted(by_version)]
 
-    def _note(self, answer: Answer, port: int, search: "_Search") -> None:
+    def _possible(self, answer: Answer, port: int) -> list[Endpoint]:
+        """Return whom an answer names, without ourselves and what was not asked for."""
         self.said[answer.said] += 1
         self.left_behind += not answer.withdrawn
         self.dropped[Dropped.IMPOSSIBLE] += answer.dropped
@@ -239,15 +257,22 @@ class Discovery:
         ours = self._excluded.ourselves | {answer.ourselves}
         others = [one for one in peers if one.port != port or one.address not in ours]
         self.dropped[Dropped.OURSELVES] += len(peers) - len(others)
-        self._pass_on(others, Source.TRACKER, search)
+        return others
 
     async def _look_up(self, dht: Nodes, info_hash: bytes, search: "_Search") -> None:
-        taken = 0
-        async for named in dht.peers(info_hash):
-            peers = named[: self._limits.dht_peers - taken]
-            self.dropped[Dropped.TOO_MANY] += len(named) - len(peers)
-            taken += len(peers)
-            self._pass_on(peers, Source.DHT, search)
+        asked = (DHT, info_hash)
+        async with self._recent.turn(asked):
+            if (known := self._recent.find(asked, self._now())) is not None:
+                self._pass_on(known, Source.DHT, search)
+                return
+            found: dict[Endpoint, None] = {}
+            async for named in dht.peers(info_hash):
+                new = [one for one in named if one not in found]
+                peers = new[: self._limits.dht_peers - len(found)]
+                self.dropped[Dropped.TOO_MANY] += len(new) - len(peers)
+                found |= dict.fromkeys(peers)
+                self._pass_on(peers, Source.DHT, search)
+            self._recent.keep(asked, self._now(), tuple(found))
 
     def _pass_on(self, peers: Iterable[Endpoint], source: Source, search: "_Search") -> None:
         for peer in peers:

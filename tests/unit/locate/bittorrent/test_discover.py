@@ -97,8 +97,10 @@ class Nodes:
         self._answers = answers
         self._endless = endless
         self.was_ended = False
+        self.look_ups = 0
 
     async def peers(self, info_hash: bytes) -> AsyncIterator[tuple[Endpoint, ...]]:
+        self.look_ups += 1
         try:
             for one in self._answers:
                 yield one
@@ -201,6 +203,24 @@ def test_a_tracker_is_asked_no_more_often_than_it_wants() -> None:
     assert isinstance(other.key, TorrentFile)
     found(discovery, replace(other, key=replace(other.key, info_hash=b"o" * 20)))
     assert len(ways.asked) == 6
+
+
+def test_two_files_of_one_torrent_are_asked_for_once_and_both_have_the_answer() -> None:
+    ways = Ways(answers={at("127.0.0.1", 1): (at("127.1.0.1"),)})
+    nodes = Nodes((at("127.1.0.2"), at("127.1.0.2")))
+    discovery = made(ways, nodes=nodes)
+    other = replace(target(ONE), entry="f", number=1)
+
+    async def both() -> list[list[Candidate]]:
+        async def one(of: Target) -> list[Candidate]:
+            return [candidate async for candidate in discovery.discover(of)]
+
+        return list(await asyncio.gather(one(target(ONE)), one(other)))
+
+    first, second = asyncio.run(both())
+    assert {one.source for one in first} == {Source.TRACKER, Source.DHT}
+    assert set(first) == set(second)
+    assert (len(ways.asked), nodes.look_ups) == (2, 1)
 
 
 def test_a_name_leads_nowhere_in_the_lab_and_an_address_outside_it_is_not_asked() -> None:
