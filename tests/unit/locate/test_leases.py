@@ -163,6 +163,38 @@ def test_a_kill_loses_no_target(tmp_path: Path) -> None:
     assert {one.state for one in done} <= {b"new", b"done"}
 
 
+FULL_DISK = """
+import resource, sys
+from datetime import datetime
+from pathlib import Path
+from protech.errors import ConfigError
+from protech.locate.leases import Planned, Shard, local_leases
+leases, now = local_leases(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+made = 300
+try:
+    while True:
+        leases.plan([Planned(name=made.to_bytes(4), slot=0, due_at=now, state=bytes(3000))])
+        made += 1
+except ConfigError as full:
+    print(made, "check that the disk is not full" in str(full))
+"""
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+    path = tmp_path / "leases.db"
+    with closing(local_leases(path)) as leases:
+        plan(leases, 20)
+    command = [sys.executable, "-c", FULL_DISK, os.fspath(path), NOON.isoformat()]
+    ran = subprocess.run(command, capture_output=True, check=True, text=True)
+    made, says_why = ran.stdout.split()
+    assert (int(made) > 310, says_why) == (True, "True")
+    with closing(local_leases(path)) as leases:
+        kept = {int.from_bytes(name) for name in leases.names()}
+        assert kept == {*range(20), *range(300, int(made))}
+        assert len(leases.take(NOON, shard=ALL, most=999)) == len(kept)
+
+
 STEPS = st.lists(
     st.tuples(
         st.integers(0, 2),  # which vantage
