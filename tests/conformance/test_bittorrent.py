@@ -102,6 +102,8 @@ def test_libtorrent_is_proved_over_each_transport(
     assert claimed.client_name.startswith("libtorrent/2")
     assert claimed.local is not None
     require_proved(proved, shared)
+    assert proved.facts["metadata"] == "verified"
+    assert b'"elided":"metadata"' in proved.transcript
 
 
 def test_a_block_of_16_kib_suffices_where_the_peer_gives_the_hashes_above(

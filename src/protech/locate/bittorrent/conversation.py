@@ -109,5 +109,6 @@ def _facts(session: Session) -> dict[str, object]:
     return {
         "extensions": list(session.introduction.extensions),
         "fast": session.is_fast,
+        "metadata": session.metadata.known if session.metadata else None,
         "upload_only": session.introduction.is_upload_only,
     }

@@ -13,6 +13,7 @@ from protech.locate.bittorrent.messages import Kind, Malformed, framed
 
 INTRODUCTION = 0
 OUR_PEX = 1
+OUR_METADATA = 2
 
 NAME_LETTERS = 64
 LEARNT = 200
@@ -33,7 +34,9 @@ KNOWN = frozenset(
 """Extensions that a record names; others could be any text."""
 
 OUR_INTRODUCTION = framed(
-    Kind.EXTENDED, bytes([INTRODUCTION]) + bencode.encode({b"m": {b"ut_pex": OUR_PEX}})
+    Kind.EXTENDED,
+    bytes([INTRODUCTION])
+    + bencode.encode({b"m": {b"ut_metadata": OUR_METADATA, b"ut_pex": OUR_PEX}}),
 )
 
 
@@ -44,8 +47,9 @@ class Introduction:
     name: str | None = field(default=None, repr=False)
     extensions: tuple[str, ...] = ()
     is_upload_only: bool = False
-    queue: int | None = None
-    """How many requests it keeps."""
+    metadata_number: int = 0
+    """What it calls BEP 9; 0 where it does not speak it."""
+    metadata_bytes: int = 0
 
 
 def parse_introduction(content: bytes) -> Introduction:
@@ -60,12 +64,15 @@ def parse_introduction(content: bytes) -> Introduction:
     found = {
         name.decode("ascii", "replace") for name, number in supported.items() if number != 0
     }
-    queue = fields.get(b"reqq")
+    number = supported.get(b"ut_metadata")
+    size = fields.get(b"metadata_size")
+    is_told = isinstance(number, int) and isinstance(size, int) and 0 < number < 256
     return Introduction(
         name=_name(fields.get(b"v")),
         extensions=tuple(sorted(found & KNOWN)),
         is_upload_only=fields.get(b"upload_only") == 1,
-        queue=queue if isinstance(queue, int) and queue > 0 else None,
+        metadata_number=number if is_told and isinstance(number, int) else 0,
+        metadata_bytes=size if is_told and isinstance(size, int) else 0,
     )
 
 

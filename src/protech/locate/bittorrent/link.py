@@ -1,9 +1,10 @@
-"""What a conversation needs of whatever carries it, and how long it waits."""
+"""What a conversation needs of whatever carries it, how long it waits, and how it ends."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from protech.locate.adapter import Endpoint
+from protech.locate.adapter import Endpoint, Outcome
+from protech.locate.loss import Loss
 
 
 class Link(Protocol):
@@ -52,3 +53,19 @@ class Limits:
     unchoke_s: float = 20.0
     piece_s: float = 30.0
     hashes_s: float = 3.0
+
+
+class Ended(Exception):
+    """The conversation is over; ``outcome`` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+class HungUp(Exception):
+    """The peer ended it on our handshake, without a word; ``loss`` says how."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(loss.value)
+        self.loss = loss

@@ -215,6 +215,7 @@ class _Asking:
         if not self._is_interested:
             self._is_interested = True
             await self._session.send(messages.INTERESTED)
+            await self._session.ask_for_metadata()  # while an unchoke is waited for
 
     def _hear(self, kind: int, content: bytes) -> None:
         if kind == Kind.HASHES:

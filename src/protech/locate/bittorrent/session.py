@@ -13,7 +13,7 @@ from protech.locate.bittorrent import extensions, messages
 from protech.locate.bittorrent.extensions import Introduction
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import Held, TorrentKey
-from protech.locate.bittorrent.link import Limits, Link
+from protech.locate.bittorrent.link import Ended, HungUp, Limits, Link
 from protech.locate.bittorrent.messages import (
     HANDSHAKE_BYTES,
     HASH_BYTES,
@@ -22,6 +22,7 @@ from protech.locate.bittorrent.messages import (
     Kind,
     Malformed,
 )
+from protech.locate.bittorrent.metadata import LONGEST_BYTES, Metadata
 from protech.locate.buffers import sha256_of
 from protech.locate.loss import Loss, Lost
 
@@ -38,20 +39,7 @@ LONGEST: dict[int, int] = {
 }
 
 
-class Ended(Exception):
-    """The conversation is over; ``outcome`` says why."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.value)
-        self.outcome = outcome
-
-
-class HungUp(Exception):
-    """The peer ended it on our handshake, without a word; ``loss`` says how."""
-
-    def __init__(self, loss: Loss) -> None:
-        super().__init__(loss.value)
-        self.loss = loss
+_ELIDED = {extensions.OUR_PEX: "pex", extensions.OUR_METADATA: "metadata"}
 
 
 class Session:
@@ -75,6 +63,7 @@ class Session:
         """Whether content may come: then nothing is read beyond the header of a message."""
         self.content_bytes = 0
         """How much content follows the header of the piece that was read last."""
+        self.metadata: Metadata | None = None
         self._is_introduced = False
         self._inbox = bytearray(INBOX_BYTES)
         self._start = 0
@@ -201,6 +190,21 @@ class Session:
         """End it, and overwrite what was received."""
         self.link.close()
         self._inbox[:] = bytes(len(self._inbox))
+        if self.metadata is not None:
+            self.metadata.wipe()
+
+    async def ask_for_metadata(self) -> None:
+        """Ask once for the description of the torrent; it is not waited for.
+
+        Raises:
+            AuthorityError: Nothing may be sent.
+            Lost: There is nobody any more.
+            TranscriptFull: Too much was said.
+        """
+        said = self.introduction
+        if self.metadata is None and 0 < said.metadata_bytes <= LONGEST_BYTES:
+            self.metadata = Metadata(said.metadata_bytes, self.key.info_hash)
+            await self.send(self.metadata.requests(said.metadata_number))
 
     def take_content(self, length: int, digest: bytes) -> None:
         """Take down that the message that was begun ends with content that is not kept."""
@@ -239,10 +243,12 @@ class Session:
             self.introduction = extensions.parse_introduction(rest)
             self._is_introduced = True
         elif rest:
-            self._elide("pex" if number == extensions.OUR_PEX else "extension", rest)
+            self._elide(_ELIDED.get(number, "extension"), rest)
         if number == extensions.OUR_PEX:
             learnt = (*self.learnt, *extensions.parse_pex(rest))
             self.learnt = learnt[: extensions.LEARNT]
+        elif number == extensions.OUR_METADATA and self.metadata is not None:
+            self.metadata.take(rest)
 
     def _elide(self, kind: str, rest: bytes) -> None:
         """Take down the message that was read last, its end as a digest only."""

@@ -17,14 +17,14 @@ def test_a_peer_introduces_itself() -> None:
                 b"m": {b"ut_pex": 1, b"ut_metadata": 2, b"lt_donthave": 0, b"other": 9},
                 b"v": "Client \N{GREEK SMALL LETTER ALPHA} 1\n\x1b[2J".encode(),
                 b"upload_only": 1,
-                b"reqq": 250,
+                b"metadata_size": 250,
             }
         )
     )
     assert said.name == "Client \N{GREEK SMALL LETTER ALPHA} 1[2J"
     assert said.extensions == ("ut_metadata", "ut_pex")
     assert said.is_upload_only
-    assert said.queue == 250
+    assert (said.metadata_number, said.metadata_bytes) == (2, 250)
 
 
 def test_a_name_ends_at_the_limit() -> None:
@@ -32,7 +32,9 @@ def test_a_name_ends_at_the_limit() -> None:
     assert said.name == "x" * extensions.NAME_LETTERS
 
 
-@pytest.mark.parametrize("fields", [{}, {b"m": 1, b"v": 2, b"reqq": b"", b"upload_only": b""}])
+@pytest.mark.parametrize(
+    "fields", [{}, {b"m": 1, b"v": 2, b"metadata_size": 9, b"upload_only": b""}]
+)
 def test_a_peer_may_say_nothing_of_use(fields: dict[bytes, bencode.Bencoded]) -> None:
     said = extensions.parse_introduction(bencode.encode(fields))
     assert said == extensions.Introduction()
@@ -66,4 +68,6 @@ def test_peers_that_are_none_are_left_out() -> None:
 
 def test_we_say_that_we_hear_of_peers_and_name_no_client() -> None:
     said = bencode.decode(extensions.OUR_INTRODUCTION[6:])
-    assert said == {b"m": {b"ut_pex": extensions.OUR_PEX}}
+    assert said == {
+        b"m": {b"ut_metadata": extensions.OUR_METADATA, b"ut_pex": extensions.OUR_PEX}
+    }
