@@ -49,6 +49,15 @@ def requests_in(folder: Path) -> tuple[Paper[ProofRequest], ...]:
         AuthorityError: One cannot be read, or they are too many.
         TrustError: One does not hold together, or a signature does not hold.
     """
+    return tuple(read_request(content_of(path)) for path in request_files(folder))
+
+
+def request_files(folder: Path) -> list[Path]:
+    """Return where the proof requests in a folder stand, by their names.
+
+    Raises:
+        AuthorityError: They are too many.
+    """
     place = folder / REQUESTS
     found = sorted(place.glob("*.json"))
     if len(found) > REQUEST_FILES:
@@ -56,7 +65,7 @@ def requests_in(folder: Path) -> tuple[Paper[ProofRequest], ...]:
             f"There are more than {REQUEST_FILES} proof requests in {place}; move those away"
             " that have ended."
         )
-    return tuple(read_request(content_of(path)) for path in found)
+    return found
 
 
 def content_of(path: Path) -> bytes:

@@ -14,6 +14,10 @@ from protech.locate.limits import Leave
 class Mandate(Protocol):
     """What the authority allows, as far as it is asked here (``clearance.Clearance``)."""
 
+    def cover(self, target: Target) -> None:
+        """Raise ``AuthorityError`` where a target may not be looked for at all."""
+        ...
+
     def permit(self, endpoint: Endpoint) -> None:
         """Raise ``AuthorityError`` where no packet may go to an endpoint now."""
         ...

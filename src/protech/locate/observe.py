@@ -101,6 +101,7 @@ class Observer:
             AuthorityError: What is about to be sent is not covered any more: nothing was.
             ConfigError: The log cannot be written.
         """
+        self._parts.mandate.cover(target)
         look = _Look(self, target)
         try:
             adapter = self._parts.adapters[target.network]

@@ -35,6 +35,7 @@ class Run:
     case: str
     authorisation: Mapping[str, object] = field(repr=False)
     authorisation_sha256: bytes = field(repr=False)
+    authorisation_signatures: Sequence[Mapping[str, str]] = field(default=(), repr=False)
     timestamp_sha256: bytes = field(repr=False)
     watch: Watch
     commit: str
@@ -76,6 +77,7 @@ def run_record(run: Run, clock: ClockReading) -> Record:
         "case": run.case,
         "authorisation": dict(run.authorisation),
         "authorisation_sha256": run.authorisation_sha256.hex(),
+        "authorisation_signatures": [dict(one) for one in run.authorisation_signatures],
         "timestamp_sha256": run.timestamp_sha256.hex(),
         "list": listed,
         "build": {"version": __version__, "commit": run.commit},

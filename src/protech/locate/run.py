@@ -8,19 +8,20 @@ the log says why it ended.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from protech.errors import AuthorityError
+from protech.errors import AuthorityError, TrustError
 from protech.evidence.log import Log
 from protech.locate.adapter import Adapter, Level, Network
 from protech.locate.approve import signatures_of
 from protech.locate.build import commit_of_build
 from protech.locate.case import Case
 from protech.locate.clearance import Clearance
-from protech.locate.filed import TIMESTAMP, content_of, requests_in
+from protech.locate.documents import read_request
+from protech.locate.filed import TIMESTAMP, content_of, request_files
 from protech.locate.identify import Watch
 from protech.locate.journal import Journal
 from protech.locate.leave import Manners
@@ -168,20 +169,22 @@ class _Running:
                 await self._outfit.stamp()
 
     async def renew(self) -> None:
-        """Take in newer papers as they are put into their folder."""
+        """Take in newer papers as they are put into their folder.
+
+        What does not hold together is left alone: it may be half written. What ends the run is
+        told by the gate at the next packet.
+        """
         clearance, papers = self._outfit.clearance, self._outfit.case.papers
         while True:
             await asyncio.sleep(PAPERS_S)
-            try:
+            with _left_alone():
                 clearance.renew(content_of(papers / TIMESTAMP))
-                for request in requests_in(papers):
+            for path in request_files(papers):
+                with _left_alone():
+                    request = read_request(content_of(path))
                     if request.sha256 not in self._recorded:
                         clearance.add(request)
                         await self._record_request(request)
-            except AuthorityError as refused:
-                # What ends the run is told by the gate at the next packet; a request that is
-                # not covered is left alone.
-                logger.warning("papers not taken error=%s", type(refused).__name__)
 
     async def _begin(self) -> Observer:
         """Record what the run stands on, and return who looks."""
@@ -191,6 +194,10 @@ class _Running:
             case=outfit.case.name,
             authorisation=json.loads(gate.authorisation.text),
             authorisation_sha256=gate.authorisation.sha256,
+            authorisation_signatures=[
+                {"public_key": one.public.hex(), "signature": one.signature.hex()}
+                for one in gate.authorisation.signatures
+            ],
             timestamp_sha256=gate.timestamp.sha256,
             watch=outfit.watch,
             commit=commit_of_build(),
@@ -266,3 +273,12 @@ class _Running:
 
     def _now(self) -> datetime:
         return self._outfit.clearance.reading().at
+
+
+@contextmanager
+def _left_alone() -> Iterator[None]:
+    """Go on where a paper does not hold, or does not hold together."""
+    try:
+        yield
+    except (AuthorityError, TrustError) as refused:
+        logger.warning("paper not taken error=%s", type(refused).__name__)

@@ -133,6 +133,10 @@ class Mandated:
         self.is_over = False
         self.given_back = 0
 
+    def cover(self, target: Target) -> None:
+        if target is not TARGET:
+            raise AuthorityError("Another list.")
+
     def permit(self, endpoint: Endpoint) -> None:
         self.require_open()
         if endpoint in self.uncovered:
@@ -225,11 +229,11 @@ class Stage:
             )
         )
 
-    def look(self) -> Looked:
+    def look(self, target: Target = TARGET) -> Looked:
         async def looking() -> Looked:
             writing = asyncio.ensure_future(self.journal.running())
             try:
-                return await self.observer.look(TARGET)
+                return await self.observer.look(target)
             finally:
                 self.journal.close()
                 await asyncio.wait([writing])
@@ -372,6 +376,13 @@ def test_one_peer_is_spoken_to_about_one_file_at_a_time() -> None:
 
     asyncio.run(looking())
     assert (len(swarm.probed), most) == (4, 1)
+
+
+def test_a_target_that_is_not_covered_is_not_looked_for() -> None:
+    stage = Stage(Swarm([named(1)]))
+    with pytest.raises(AuthorityError, match="Another list"):
+        stage.look(WATCH.targets[1])
+    assert (stage.swarm.probed, stage.log.records) == ([], [])
 
 
 def test_a_flood_of_names_ends() -> None:
