@@ -11,7 +11,7 @@ from protech.locate.page.header import LogState
 from protech.locate.page.reading import Record
 from protech.locate.report.self_test import SelfTest
 
-STRETCH = 20_000
+STRETCH = 10_000
 """Records read for one look: a second or so, so that a long log does not hold the page up."""
 
 
