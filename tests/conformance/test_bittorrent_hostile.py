@@ -12,9 +12,9 @@ import pytest
 from protech.errors import AuthorityError
 from protech.locate.adapter import Endpoint, Grant, Level, Outcome, Sighting
 from protech.locate.bittorrent.judge import judge
-from protech.locate.bittorrent.link import Limits
 from protech.locate.bittorrent.probe import Prober
 from protech.locate.door import Door
+from protech.locate.links import Limits
 from tests import hostile, seeds, spoken
 from tests.hostile import Answer
 

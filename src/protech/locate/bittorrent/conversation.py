@@ -18,8 +18,8 @@ from protech.locate.adapter import (
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import TorrentKey
 from protech.locate.bittorrent.judge import Judgement
-from protech.locate.bittorrent.link import Link
 from protech.locate.bittorrent.session import Session
+from protech.locate.links import Link
 
 Now = Callable[[], datetime]
 

@@ -10,8 +10,8 @@ import secrets
 from typing import Final
 
 from protech.locate.adapter import Endpoint
-from protech.locate.bittorrent.link import Link
 from protech.locate.bittorrent.messages import HASH_BYTES, Malformed
+from protech.locate.links import Link
 from protech.locate.loss import Loss, Lost
 from protech.locate.rc4 import Rc4
 

@@ -10,10 +10,10 @@ from protech.errors import AuthorityError
 from protech.locate.adapter import Candidate, Grant, Outcome, Sighting, Target, Transport
 from protech.locate.bittorrent import pieces, reach
 from protech.locate.bittorrent.conversation import Conversation, Now
-from protech.locate.bittorrent.link import Ended, HungUp, Limits
 from protech.locate.bittorrent.reach import Called, Reach
 from protech.locate.bittorrent.session import Session
 from protech.locate.door import Door
+from protech.locate.links import Ended, HungUp, Limits
 from protech.locate.loss import Loss, Lost
 
 

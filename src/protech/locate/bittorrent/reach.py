@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from protech.locate.adapter import Transport
 from protech.locate.bittorrent import messages, mse, utp
 from protech.locate.bittorrent.conversation import Conversation
-from protech.locate.bittorrent.link import Limits, Link
 from protech.locate.bittorrent.messages import Malformed
 from protech.locate.door import Dialled, Door
+from protech.locate.links import Limits, Link
 from protech.locate.loss import Lost
 
 INSTEAD: dict[Transport, tuple[Transport, ...]] = {

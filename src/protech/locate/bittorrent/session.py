@@ -13,7 +13,6 @@ from protech.locate.bittorrent import extensions, messages
 from protech.locate.bittorrent.extensions import Introduction
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import Held, TorrentKey
-from protech.locate.bittorrent.link import Ended, HungUp, Limits, Link
 from protech.locate.bittorrent.messages import (
     HANDSHAKE_BYTES,
     HASH_BYTES,
@@ -24,6 +23,7 @@ from protech.locate.bittorrent.messages import (
 )
 from protech.locate.bittorrent.metadata import LONGEST_BYTES, Metadata
 from protech.locate.buffers import sha256_of
+from protech.locate.links import Ended, HungUp, Limits, Link
 from protech.locate.loss import Loss, Lost
 
 INBOX_BYTES = 2048

@@ -23,12 +23,12 @@ from protech.locate.adapter import (
     Target,
     Transport,
 )
-from protech.locate.bittorrent.link import Limits
 from protech.locate.door import Door
 from protech.locate.ed2k.aich import Block, blocks_of
 from protech.locate.ed2k.judge import judge
 from protech.locate.ed2k.messages import HASH_BYTES
 from protech.locate.ed2k.session import Ended, Session
+from protech.locate.links import Limits
 from protech.locate.loss import Lost
 
 EMULE_MARKS = ((5, 14), (14, 111))

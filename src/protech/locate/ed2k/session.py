@@ -12,7 +12,6 @@ from protech.evidence.transcript import Recorder, TranscriptFull
 from protech.lists.fetch_key import Ed2kFile
 from protech.locate import buffers
 from protech.locate.adapter import Outcome
-from protech.locate.bittorrent.link import Limits, Link
 from protech.locate.ed2k import messages
 from protech.locate.ed2k.aich import Block
 from protech.locate.ed2k.messages import (
@@ -26,6 +25,7 @@ from protech.locate.ed2k.messages import (
     Malformed,
     Op,
 )
+from protech.locate.links import Limits, Link
 from protech.locate.loss import Loss, Lost
 
 

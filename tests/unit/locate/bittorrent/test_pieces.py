@@ -15,10 +15,10 @@ from protech.locate.bittorrent import messages, pieces
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.held import TorrentKey
 from protech.locate.bittorrent.judge import Judgement, judge
-from protech.locate.bittorrent.link import Limits
 from protech.locate.bittorrent.messages import Kind, framed
 from protech.locate.bittorrent.pieces import Choice
 from protech.locate.bittorrent.session import Session
+from protech.locate.links import Limits
 from protech.locate.loss import Loss
 from tests import spoken
 from tests.spoken import Line

@@ -10,9 +10,9 @@ import pytest
 from protech.locate.adapter import Endpoint, Transport
 from protech.locate.bittorrent import utp
 from protech.locate.bittorrent.conversation import Conversation
-from protech.locate.bittorrent.link import Limits
 from protech.locate.bittorrent.reach import INSTEAD, Called, Reach
 from protech.locate.door import Door
+from protech.locate.links import Limits
 from protech.locate.loss import Loss, Lost
 from tests import spoken
 from tests.spoken import Line

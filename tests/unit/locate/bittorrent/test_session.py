@@ -11,9 +11,9 @@ from protech.locate.adapter import Level, Outcome, Transport
 from protech.locate.bittorrent import bencode, messages
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.judge import judge
-from protech.locate.bittorrent.link import Ended, HungUp, Limits
 from protech.locate.bittorrent.messages import Kind, Malformed, framed
 from protech.locate.bittorrent.session import Session
+from protech.locate.links import Ended, HungUp, Limits
 from protech.locate.loss import Loss, Lost
 from tests import spoken
 from tests.spoken import Line

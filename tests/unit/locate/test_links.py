@@ -1,9 +1,9 @@
 """What carries a conversation has the calls of a link, and peers are waited for long enough."""
 
-from protech.locate.bittorrent.link import Limits, Link
 from protech.locate.bittorrent.mse import Encrypted
 from protech.locate.bittorrent.utp import Utp
 from protech.locate.connections import Stream
+from protech.locate.links import Limits, Link
 
 
 def test_every_transport_is_a_link() -> None:
