@@ -1,6 +1,6 @@
 """Addresses at which several peers were seen: a household, a firm, a provider's street."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,13 +13,18 @@ WINDOW = timedelta(hours=24)
 ADDRESSES = 1_000_000
 """Beyond these the one that was quiet longest is forgotten; about 300 bytes each."""
 
+ID = "id "
+
 PEERS = 16
 """Peers of one address that are told apart: two already make it shared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """How many ports, and names of peers, one address showed within the window."""
+    """How many ports, and names of peers for one file, an address showed within the window.
+
+    A client calls itself otherwise for each torrent, so names for two files are not two peers.
+    """
 
     ports: int
     client_ids: int
@@ -54,7 +59,8 @@ class SharedAddresses:
             self._seen.move_to_end(address)
             self._mark(marks, ("port", sighting.peer.port.to_bytes(2)), sighting.ended_at)
             if sighting.client_id is not None:
-                self._mark(marks, ("id", sighting.client_id), sighting.ended_at)
+                mark = (f"{ID}{sighting.entry}", sighting.client_id)
+                self._mark(marks, mark, sighting.ended_at)
             if len(self._seen) > self._most:
                 self._seen.popitem(last=False)
         return self.crowd(address, sighting.ended_at)
@@ -70,5 +76,6 @@ class SharedAddresses:
     def crowd(self, address: Address, now: datetime) -> Crowd:
         """Return how many peers an address showed within the window before ``now``."""
         marks = self._seen.get(plain_address(address), {})
-        kinds = [kind for (kind, _), at in marks.items() if now - at <= self._window]
-        return Crowd(ports=kinds.count("port"), client_ids=kinds.count("id"))
+        kinds = Counter(kind for (kind, _), at in marks.items() if now - at <= self._window)
+        names = (count for kind, count in kinds.items() if kind.startswith(ID))
+        return Crowd(ports=kinds["port"], client_ids=max(names, default=0))

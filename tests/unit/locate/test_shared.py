@@ -16,10 +16,11 @@ def sighting(
     hours: float = 0,
     level: Level = Level.HANDSHAKE,
     client_id: bytes | None = None,
+    entry: str = "e",
 ) -> Sighting:
     at = NOON + timedelta(hours=hours)
     return Sighting(
-        entry="e",
+        entry=entry,
         network=Network.BITTORRENT,
         level=level,
         outcome=Outcome.CLAIMED,
@@ -44,6 +45,14 @@ def test_two_ports_or_two_names_make_an_address_shared() -> None:
     assert shared.note(sighting(2)).is_shared
     shared.note(sighting(1, address="192.0.2.2", client_id=b"a"))
     assert shared.note(sighting(1, address="192.0.2.2", client_id=b"b")).is_shared
+
+
+def test_a_client_with_another_name_for_each_file_is_one() -> None:
+    shared = SharedAddresses()
+    shared.note(sighting(entry="a", client_id=b"a"))
+    crowd = shared.note(sighting(entry="b", client_id=b"b"))
+    assert crowd == Crowd(ports=1, client_ids=1)
+    assert not crowd.is_shared
 
 
 def test_ipv4_inside_ipv6_is_the_same_address() -> None:
