@@ -23,7 +23,14 @@ from protech.evidence.frames import RECORD_BYTES, SALT_BYTES, leaves_of
 from protech.evidence.log_about import About, read_about
 from protech.evidence.log_checkpoint import SignedState, parse_state, read_state, sign_state
 from protech.evidence.log_disk import cut, extend, open_file, unreadable, unwritten
-from protech.evidence.log_records import Logged, damaged, framed, log_cipher, salted_in
+from protech.evidence.log_records import (
+    Logged,
+    check_leaves,
+    damaged,
+    framed,
+    log_cipher,
+    salted_in,
+)
 from protech.evidence.log_walk import Damage, Frame, Place, grown, walk
 from protech.merkle import Tree
 from protech.settings import private_directory, replacing, settle
@@ -248,6 +255,22 @@ class Log:
                 some = islice(salted, first - frame.head.first, None)
                 for index, one in enumerate(some, start=first):
                     yield Logged(index=index, salt=one[:SALT_BYTES], content=one[SALT_BYTES:])
+
+    def check(self) -> int:
+        """Return how many records there are, after each was found to be what its leaf says.
+
+        Raises:
+            ConfigError: It cannot be read.
+            TrustError: It was changed, or is under another key; says where.
+            ValueError: It was opened without the case's key.
+        """
+        if self._cipher is None:
+            raise ValueError("records are read with the case's key")
+        count = 0
+        for frame in self._walked(Place()):
+            check_leaves(frame, self._cipher)
+            count += frame.head.count
+        return count
 
     def state_of(self, note: bytes) -> SignedState:
         """Return what a checkpoint of this log says.

@@ -16,7 +16,7 @@ from protech.evidence.frames import (
     salted_of,
 )
 from protech.evidence.log_walk import Damage, Frame, Place
-from protech.merkle import leaf_hash
+from protech.merkle import HASH_BYTES, leaf_hash
 
 FRAME_BYTES = 8 << 20
 """From here on a frame takes no more records."""
@@ -113,6 +113,19 @@ def salted_in(frame: Frame, cipher: Cipher) -> list[bytes]:
         why = "its records were changed, or the log is under another key than this one"
         damage = Damage(number=head.number, first=head.first, end=head.end, why=why)
         raise damaged([damage]) from None
+
+
+def check_leaves(frame: Frame, cipher: Cipher) -> None:
+    """Check that the records of a frame are those that its leaves stand for.
+
+    Raises:
+        TrustError: They are not, or it is under another key; says where.
+    """
+    head = frame.head
+    made = map(leaf_hash, salted_in(frame, cipher) if head.count else ())
+    if b"".join(made) != frame.body[: head.count * HASH_BYTES]:
+        why = "its leaves are not those of its records: it was changed on purpose"
+        raise damaged([Damage(number=head.number, first=head.first, end=head.end, why=why)])
 
 
 def damaged(found: Sequence[Damage]) -> TrustError:

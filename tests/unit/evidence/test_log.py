@@ -86,6 +86,19 @@ def test_any_batches_make_the_tree_of_rfc_6962(
         assert (again.size, again.root) == (len(leaves), root(leaves))
 
 
+def test_every_record_is_checked_against_its_leaf(log: Log, directory: Path) -> None:
+    log.append(some(3))
+    log.append(some(2))
+    assert log.check() == 5
+    with Log.open(directory) as reader, pytest.raises(ValueError, match="case's key"):
+        reader.check()
+    with (
+        Log.open(directory, data_key=bytes(32)) as reader,
+        pytest.raises(TrustError, match=r"frame 1 \(records 0 to 2\)"),
+    ):
+        reader.check()
+
+
 def test_every_salt_is_another(log: Log) -> None:
     log.append([{"same": 1}] * 50)
     assert len({one.salt for one in log.read()}) == 50
