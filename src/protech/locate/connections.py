@@ -63,10 +63,14 @@ class _Socket:
         if not self._is_read:
             self._is_read = True
             self._loop.add_reader(self._socket, self._readable)
+        timer = None if until is None else self._loop.call_at(until, _expire, waiter)
         try:
-            return await in_time(waiter, until)
+            count: int = await waiter
+            return count
         finally:
             self._given = self._waiter = None
+            if timer is not None:
+                timer.cancel()
 
     def close(self) -> None:
         """End it; what else is asked of it then says that it is lost."""

@@ -155,6 +155,8 @@ class Replay:
             if len(self._out) < HANDSHAKE_BYTES:
                 return
             self._ours = self._handshake_in(self._out)
+        if not self._out:
+            return
         for kind, message in self._messages(self._out):
             if kind == Kind.REQUEST and len(message) == 17:
                 piece, offset, length = struct.unpack_from(">III", message, 5)
@@ -175,8 +177,9 @@ class Replay:
             self._is_fast = messages.is_fast(self._reserved(theirs)) and messages.is_fast(
                 self._reserved(self._ours)
             )
-        for kind, message in self._messages(self._in):
-            self._hear(kind, message)
+        if self._in:
+            for kind, message in self._messages(self._in):
+                self._hear(kind, message)
 
     def _handshake_in(self, data: bytearray) -> bytes:
         """Take a handshake for the listed torrent from the beginning of ``data``."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 
 from protech.errors import AuthorityError
@@ -20,6 +19,41 @@ from protech.locate.loss import Loss, Lost
 def now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
+
+
+class Probe:
+    """A conversation for as long as a ``with`` lasts."""
+
+    # No generator: it would cost a tenth of a probe.
+    __slots__ = ("_conversation", "_speak")
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        speak: Callable[[Conversation], Coroutine[None, None, Outcome]],
+    ) -> None:
+        """Begin nothing yet."""
+        self._conversation = conversation
+        self._speak = speak
+
+    async def __aenter__(self) -> Conversation:
+        conversation = self._conversation
+        try:
+            conversation.outcome = await self._speak(conversation)
+        except AuthorityError:
+            conversation.outcome = Outcome.STOPPED
+            self._close()
+        except BaseException:
+            self._close()
+            raise
+        return conversation
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._conversation.session is not None:
+            self._conversation.session.close()
 
 
 class Prober:
@@ -46,23 +80,13 @@ class Prober:
         self._chance = chance or random.SystemRandom()
         self._clock = clock
 
-    @asynccontextmanager
-    async def probe(self, candidate: Candidate, target: Target) -> AsyncIterator[Conversation]:
+    def probe(self, candidate: Candidate, target: Target) -> "Probe":
         """Speak to a peer up to what it claims; the conversation ends with the context.
 
-        Raises:
-            ConfigError: This machine has no sockets, ports or source address for it.
+        Entering it raises ``ConfigError`` where this machine has no sockets, ports or source
+        address for it.
         """
-        conversation = Conversation(candidate, target, clock=self._clock)
-        try:
-            try:
-                conversation.outcome = await self._speak(conversation)
-            except AuthorityError:
-                conversation.outcome = Outcome.STOPPED
-            yield conversation
-        finally:
-            if conversation.session is not None:
-                conversation.session.close()
+        return Probe(Conversation(candidate, target, clock=self._clock), self.speak)
 
     async def prove(self, conversation: Conversation, grant: Grant) -> Sighting:
         """Ask for one piece in the same conversation, and return all that it shows.
@@ -91,11 +115,15 @@ class Prober:
             conversation.outcome = failed or Outcome.SERVED
         return conversation.sighting
 
-    async def _speak(self, conversation: Conversation) -> Outcome:
-        """Hold the conversation up to what the peer claims.
+    async def speak(self, conversation: Conversation) -> Outcome:
+        """Hold a conversation up to what the peer claims, and return how it ended.
 
         Where the peer hangs up on a plain handshake it may want encryption, or may have
         accepted TCP without meaning to speak over it.
+
+        Raises:
+            AuthorityError: Nothing may be sent to it, or nothing more.
+            ConfigError: This machine has no sockets, ports or source address for it.
         """
         called = await self._reach.plain(conversation)
         if called is None:

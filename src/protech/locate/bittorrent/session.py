@@ -39,6 +39,7 @@ LONGEST: dict[int, int] = {
 }
 
 
+_STRANGER = Introduction()
 _ELIDED = {extensions.OUR_PEX: "pex", extensions.OUR_METADATA: "metadata"}
 
 
@@ -54,7 +55,7 @@ class Session:
         self.key = key
         self.limits = limits
         self.held = Held(key)
-        self.introduction = Introduction()
+        self.introduction = _STRANGER
         self.learnt: tuple[Candidate, ...] = ()
         self.is_choked = True
         self.is_fast = False
