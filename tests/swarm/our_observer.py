@@ -10,8 +10,7 @@ import resource
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -33,9 +32,10 @@ from protech.locate.bittorrent.dht import open_dht
 from protech.locate.bittorrent.discover import Discovery, Excluded, reachable
 from protech.locate.bittorrent.probe import Prober
 from protech.locate.door import Door
-from protech.locate.observe import CONVERSATIONS
 
 TERM = timedelta(minutes=5)
+CONVERSATIONS = 64
+"""At a time, as in a run."""
 
 
 def permit(peer: Endpoint) -> None:
@@ -91,13 +91,28 @@ class Look:
     slots: asyncio.Semaphore
     grant: Grant | None
     begin: float
-    group: asyncio.TaskGroup
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     met: set[tuple[Endpoint, int]] = field(default_factory=set)
     turns: dict[Endpoint, asyncio.Lock] = field(default_factory=dict)
     sightings: dict[tuple[Endpoint, int], tuple[Sighting, Target, float]] = field(
         default_factory=dict
     )
     """What each showed up to now: who keeps us waiting for a piece has claimed, too."""
+
+    def begin_task(self, work: Coroutine[None, None, None]) -> None:
+        """Begin to do something."""
+        self.tasks.add(asyncio.create_task(work))
+
+    async def ended(self, *, within_s: float) -> None:
+        """Wait until everybody has been spoken to, or the time is over."""
+        until = time.monotonic() + within_s
+        while self.tasks and (left := until - time.monotonic()) > 0:
+            done, _ = await asyncio.wait(
+                self.tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            self.tasks.difference_update(done)
+            for one in done:
+                one.result()
 
     async def target(self, target: Target) -> None:
         """Speak to all who are named for a target."""
@@ -109,7 +124,7 @@ class Look:
         place = (candidate.endpoint, target.number)
         if place not in self.met:
             self.met.add(place)
-            self.group.create_task(self.meet(candidate, target))
+            self.begin_task(self.meet(candidate, target))
 
     async def meet(self, candidate: Candidate, target: Target) -> None:
         """Speak to one peer, and ask for a piece where there is leave."""
@@ -151,20 +166,16 @@ async def watch(spec: Mapping[str, Any]) -> dict[str, Any]:
             excluded=Excluded(ourselves=frozenset({source, six})),
         )
         adapter = BitTorrent(discovery, Prober(door))
-        look = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(spec["seconds"]), asyncio.TaskGroup() as group:
-                look = Look(
-                    adapter=adapter,
-                    slots=asyncio.Semaphore(CONVERSATIONS),
-                    grant=grant,
-                    begin=begin,
-                    group=group,
-                )
-                for target in chosen_of(spec):
-                    group.create_task(look.target(target))
+        look = Look(
+            adapter=adapter,
+            slots=asyncio.Semaphore(CONVERSATIONS),
+            grant=grant,
+            begin=begin,
+        )
+        for target in chosen_of(spec):
+            look.begin_task(look.target(target))
+        await look.ended(within_s=spec["seconds"])
         wall_s = time.monotonic() - begin
-        assert look is not None
         return _answer(look, door, _cpu_s() - cpu, wall_s)
 
 
@@ -172,7 +183,7 @@ def _answer(look: Look, door: Door, cpu_s: float, wall_s: float) -> dict[str, An
     return {
         "sightings": [_row(*one) for one in look.sightings.values()],
         "named": len(look.met),
-        "unfinished": len(look.met) - len(look.sightings),
+        "unfinished": len(look.tasks),
         "outcomes": dict(Counter(one.outcome for one, _, _ in look.sightings.values())),
         "cpu_s": cpu_s,
         "wall_s": wall_s,
