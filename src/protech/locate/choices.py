@@ -10,6 +10,7 @@
     dht_nodes = ["192.0.2.7:6881"]      # first nodes of the DHT; none: it is not asked
     source = "192.0.2.99"               # the address to send from
     postgres = "service=protech"        # where several vantages share a case
+    vantage = "2/4"                     # which of how many vantages this is
 
 Whom this machine trusts is no choice: that stands in the authority's package alone.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from protech.errors import ConfigError
 from protech.locate.adapter import Address, Endpoint
+from protech.locate.leases import Shard
 from protech.locate.mmdb import read_mmdb
 from protech.locate.networks_listed import Flag, ListedNetworks, read_networks
 from protech.locate.place import Database
@@ -30,7 +32,7 @@ from protech.settings import read_settings
 TABLE = "locate"
 NAME_SERVER_PORT = 53
 FLAGS: Mapping[str, Flag] = {one.value: one for one in Flag if one is not Flag.SHARED}
-TEXTS = frozenset({"source", "postgres", *FLAGS})
+TEXTS = frozenset({"source", "postgres", "vantage", *FLAGS})
 LISTS = frozenset({"databases", "name_servers", "dht_nodes"})
 
 
@@ -42,6 +44,7 @@ class Choices:
     databases: Sequence[Database] = field(default=(), repr=False)
     networks: Sequence[ListedNetworks] = field(default=(), repr=False)
     postgres: str | None = field(default=None, repr=False)
+    shard: Shard = field(default_factory=Shard)
 
 
 def read_choices(settings_file: Path) -> Choices:
@@ -75,7 +78,17 @@ def read_choices(settings_file: Path) -> Choices:
             if (path := _text(table, name)) is not None
         ),
         postgres=_text(table, "postgres"),
+        shard=_shard(_text(table, "vantage")),
     )
+
+
+def _shard(text: str | None) -> Shard:
+    if text is None:
+        return Shard()
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 0 < int(number) <= int(count)):
+        raise _wrong("vantage", "is no 'number/of how many'")
+    return Shard(index=int(number) - 1, count=int(count))
 
 
 def _database(path: Path) -> Database:

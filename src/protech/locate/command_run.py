@@ -6,15 +6,19 @@ import json
 import signal
 import sys
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protech.errors import ConfigError
+from protech.evidence.case_key import read_wraps
+from protech.evidence.log import Log
 from protech.lists.device import DeviceLists
 from protech.locate.anchors import system_anchors
-from protech.locate.case import PAPERS, Case, create_case, is_case, open_case
+from protech.locate.case import LOG, PAPERS, Case, create_case, is_case, open_case
 from protech.locate.check import check, fields_of
 from protech.locate.command_key import unwrap_of
+from protech.locate.command_say import on_one_line, say
 from protech.locate.filed import authorisation_in
 from protech.locate.papers import Anchors, KeyKind
 from protech.settings import Places
@@ -28,26 +32,37 @@ NOT_READY = 7
 """Exit code of ``check`` where a rule is not kept: that of ``AuthorityError``."""
 
 
-def say(text: str) -> None:
-    """Tell the person what goes on; stdout is kept for results."""
-    sys.stderr.write(f"protech: {text}\n")
-    sys.stderr.flush()
-
-
 def check_run(options: argparse.Namespace) -> int:
     """Say what a run needs, and what is missing."""
-    papers = options.case / PAPERS
-    checks = check(options.list, papers, DeviceLists.of_user(), anchors=system_anchors)
+    name, logged_at = _known_of(options.case)
+    checks = check(
+        options.list,
+        options.case / PAPERS,
+        DeviceLists.of_user(),
+        anchors=system_anchors,
+        logged_at=logged_at,
+        case=name,
+    )
     if options.json:
         print(json.dumps({"v": 1, "checks": [fields_of(one) for one in checks]}))
     else:
         for one in checks:
-            print(f"{'ok ' if one.is_met else 'NO '} {one.what}: {one.message}")
+            print(f"{'ok ' if one.is_met else 'NO '} {one.what}: {on_one_line(one.message)}")
     return 0 if all(one.is_met for one in checks) else NOT_READY
+
+
+def _known_of(folder: Path) -> tuple[str | None, datetime | None]:
+    """Return what a case tells without its key: its name, and when its log was last signed."""
+    if not is_case(folder):
+        return None, None
+    with Log.open(folder / LOG) as log:
+        state = log.last_checkpoint
+    return read_wraps(folder).case, None if state is None else state.at
 
 
 def run_case(options: argparse.Namespace) -> int:
     """Look for the peers of listed files, in earnest or in a lab."""
+    _require_sense(options)
     if options.lab:
         from protech.locate.demo.show import Wish, demonstrate
 
@@ -59,18 +74,31 @@ def run_case(options: argparse.Namespace) -> int:
             is_json=options.json,
         )
         return demonstrate(wish, say)
-    if options.case is None or options.list is None:
-        raise ConfigError(
-            "Name the case's directory and the list: protech locate run CASE --list NAME; or"
-            " see it work with --lab."
-        )
     case, anchors = _case_of(options)
     reason, looks = asyncio.run(_run(case, anchors, options))
     if options.json:
         print(json.dumps({"v": 1, "ended": reason, "looks": looks}))
     else:
-        say(f"The run has ended: {reason}. Looked {looks} times.")
+        say(f"The run has ended: {reason.rstrip('.')}. Looked {looks} times.")
     return 0
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    """Refuse what is asked for and would be left out."""
+    if not options.lab and (options.case is None or options.list is None):
+        raise ConfigError(
+            "Name the case's directory and the list: protech locate run CASE --list NAME; or"
+            " see it work with --lab."
+        )
+    if not options.lab and options.seed is not None:
+        raise ConfigError("--seed draws the swarm of --lab; leave it out, or add --lab.")
+    only_in_earnest = ("list", "minutes", "one_round", "identity", "module", "token", "pin_fd")
+    for name in only_in_earnest if options.lab else ():
+        if getattr(options, name) not in {None, False}:
+            raise ConfigError(
+                f"--lab makes its own list, papers and keys, and looks once; leave out"
+                f" --{name.replace('_', '-')}."
+            )
 
 
 def show_page(options: argparse.Namespace) -> int:
@@ -81,8 +109,17 @@ def show_page(options: argparse.Namespace) -> int:
     with page_of(case) as address:
         print(address, flush=True)
         say("The page stays until you press Ctrl-C.")
-        signal.pause()
+        wait_for_end()
     return 0
+
+
+def wait_for_end() -> None:
+    """Wait until the person has had enough, or the machine goes down."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        signal.sigwait(STOPS)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
@@ -122,6 +159,7 @@ async def _run(case: Case, anchors: Anchors, options: argparse.Namespace) -> tup
         databases=choices.databases,
         networks=choices.networks,
         postgres=choices.postgres,
+        shard=choices.shard,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -142,8 +180,3 @@ async def _run(case: Case, anchors: Anchors, options: argparse.Namespace) -> tup
             say(f"Looking for {len(outfit.watch.targets)} files; Ctrl-C ends it.")
             reason = await run(outfit, stop, is_one_round=options.one_round, on_look=on_look)
     return reason, looks
-
-
-def now() -> datetime:
-    """Return the time in UTC, to the second, as papers tell it."""
-    return datetime.now(UTC).replace(microsecond=0)

@@ -135,6 +135,12 @@ class Courtesy:
         until = after.not_before or now
         return self._win(name, {"asked": after.asked}, until, now, keep_until=now + NEVER)
 
+    def give_back_piece(self, peer: Endpoint, target: Target, now: datetime) -> None:
+        """Take that no piece came, though one was asked for: it may be asked for again."""
+        name, pieces = self._pieces(peer, target)
+        content = {"asked": max(0, pieces.asked - 1)}
+        self._write(name, content, now, keep_until=now + NEVER)
+
     def forget(self, now: datetime, *, most: int = TIDIES_AWAY) -> int:
         """Drop marks that limit nothing any more, and return how many."""
         return len(self._store.change(_FORGET, (to_ms(now), most)))

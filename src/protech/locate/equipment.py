@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from protech.db import Database
 from protech.errors import AuthorityError
 from protech.evidence.log import Log
+from protech.evidence.stamp import Stamps
 from protech.lists.device import DeviceLists
 from protech.locate import ledger
-from protech.locate.case import COURTESY, LEASES, Case
+from protech.locate.archive import Archive
+from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case
 from protech.locate.clearance import open_clearance
 from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
@@ -20,13 +22,14 @@ from protech.locate.ledger import SharedTally
 from protech.locate.limits import Politeness
 from protech.locate.listing import open_locate_list
 from protech.locate.networks_listed import ListedNetworks
+from protech.locate.outfit import Outfit
 from protech.locate.papers import Anchors, Authorisation, Paper
 from protech.locate.place import Database as PlaceDatabase
 from protech.locate.place import Gazetteer
-from protech.locate.run import Outfit
 from protech.locate.schedule import Schedule
 from protech.locate.sharing import shared_courtesy, shared_leases, shared_tally
-from protech.locate.vantage import Vantage, adapters
+from protech.locate.stamping import Stamper
+from protech.locate.vantage import Vantage, open_networks
 
 LEDGER = "ledger.db"
 
@@ -44,6 +47,8 @@ class Order:
     politeness: Politeness = field(default_factory=Politeness)
     postgres: str | None = field(default=None, repr=False)
     """Where several vantages share leases, limits and pieces; None: this machine alone."""
+    shard: Shard = field(default_factory=Shard)
+    """Which of the vantages this is."""
 
 
 @asynccontextmanager
@@ -76,20 +81,28 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
         stack.callback(manners.close)
         schedule = _schedule(case, order, watch, authorisation)
         stack.callback(schedule.close)
-        networks = await stack.enter_async_context(adapters(clearance, order.vantage))
+        networks = await stack.enter_async_context(open_networks(clearance, order.vantage))
         source = order.vantage.source
         yield Outfit(
             case=case,
             log=log,
             clearance=clearance,
             watch=watch,
-            adapters=networks,
+            adapters=networks.adapters,
+            sent=networks.sent,
             schedule=schedule,
             manners=manners,
             gazetteer=Gazetteer(
                 jurisdiction=authorisation.terms.jurisdiction,
                 databases=order.databases,
                 lists=order.networks,
+            ),
+            archive=Archive(case.folder / ARCHIVE, vault=case.vault("archive")),
+            looks=order.politeness.targets,
+            stamp=Stamper(
+                Stamps(case.folder / STAMPS),
+                order.anchors.stamp_authorities,
+                require_open=clearance.require_open,
             ),
             source_addresses=[] if source is None else [str(source)],
         )
@@ -135,4 +148,4 @@ def _schedule(
         leases = local_leases(case.folder / LEASES)
     networks = authorisation.terms.networks
     covered = [one for one in watch.targets if one.network in networks]
-    return Schedule(leases=leases, vault=vault, targets=covered, shard=Shard())
+    return Schedule(leases=leases, vault=vault, targets=covered, shard=order.shard)

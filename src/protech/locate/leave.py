@@ -3,6 +3,7 @@
 What ``observe`` asks of them; ``clearance`` and ``courtesy`` are those that run.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -38,6 +39,10 @@ class Mandate(Protocol):
 class Manners(Protocol):
     """What politeness allows; it remembers who was asked for what (``courtesy.Courtesy``)."""
 
+    async def turn(self, clock: Callable[[], datetime]) -> None:
+        """Wait until one more conversation may begin."""
+        ...
+
     def probing(
         self, peer: Endpoint, target: Target, now: datetime
     ) -> AbstractContextManager[Leave]:
@@ -50,4 +55,8 @@ class Manners(Protocol):
 
     def begin_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
         """Return whether this peer may be asked for a piece of this target now."""
+        ...
+
+    def give_back_piece(self, peer: Endpoint, target: Target, now: datetime) -> None:
+        """Take that no piece came, though one was asked for."""
         ...

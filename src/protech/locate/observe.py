@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from weakref import WeakValueDictionary
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import (
@@ -29,19 +28,11 @@ from protech.locate.adapter import (
 from protech.locate.identify import Watch
 from protech.locate.journal import Journal
 from protech.locate.leave import Mandate, Manners
+from protech.locate.meeting import Meetings
 from protech.locate.papers import ClockReading
 from protech.locate.place import Gazetteer, Place, Verdict
 from protech.locate.records import REPLAYED, counts_record, entry_record, sighting_record
 from protech.locate.shared import SharedAddresses
-
-CONVERSATIONS = 64
-"""At once, over all targets of one vantage."""
-
-REST_S = 2.0
-"""Clients take a while to forget a connection that has ended."""
-
-RECEIVED = frozenset({Outcome.SERVED, Outcome.BAD_PIECE, Outcome.WEAK_PIECE})
-"""A piece came, whatever it was: the leave to ask for it is spent."""
 
 PEERS_PER_LOOK = 5000
 """Who floods a tracker or the exchange between peers with addresses fills this and no more."""
@@ -63,8 +54,6 @@ class Parts:
     run: int
     """The index of the run's record."""
     pseudonym_key: bytes = field(repr=False)
-    rest_s: float = REST_S
-    """How long a peer is left alone between two conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +77,8 @@ class Observer:
     def __init__(self, parts: Parts) -> None:
         """Take the parts."""
         self._parts = parts
-        self._slots = asyncio.Semaphore(CONVERSATIONS)
         self._disclosed: set[int] = set()
-        # A client hangs up on a second connection from one address for one torrent, and the two
-        # info-hashes of a hybrid torrent are one torrent.
-        self._turns: WeakValueDictionary[Endpoint, asyncio.Lock] = WeakValueDictionary()
+        self.meetings = Meetings(parts.mandate, parts.manners, clock=parts.clock)
 
     async def look(self, target: Target) -> Looked:
         """Speak to the peers of a target, record each, and return the numbers.
@@ -126,43 +112,6 @@ class Observer:
         if look.over is not None:
             raise look.over
         return counts
-
-    async def meet(
-        self, candidate: Candidate, target: Target, place: Place
-    ) -> tuple[Sighting, Grant | None] | None:
-        """Speak to one peer, and ask for a piece where that is allowed.
-
-        None, where politeness has it left alone.
-        """
-        turn = self._turns.setdefault(candidate.endpoint, asyncio.Lock())
-        await turn.acquire()
-        try:
-            async with self._slots:
-                return await self._converse(candidate, target, place)
-        finally:
-            rest_s = self._parts.rest_s
-            asyncio.get_running_loop().call_later(rest_s, turn.release)
-
-    async def _converse(
-        self, candidate: Candidate, target: Target, place: Place
-    ) -> tuple[Sighting, Grant | None] | None:
-        parts, peer = self._parts, candidate.endpoint
-        adapter = parts.adapters[target.network]
-        grant = None
-        with parts.manners.probing(peer, target, parts.clock().at) as leave:
-            if not leave:
-                return None
-            async with adapter.probe(candidate, target) as encounter:
-                sighting = encounter.sighting
-                if sighting.level is Level.CLAIMS and place.may_be_proved:
-                    grant = self._grant(peer, target)
-                if grant is not None:
-                    sighting = await adapter.prove(encounter, target, grant)
-            parts.manners.end(peer, target, sighting.outcome, parts.clock().at)
-        if grant is not None and sighting.outcome not in RECEIVED:
-            parts.mandate.give_back(grant)
-        parts.shared.note(sighting)
-        return sighting, grant
 
     async def record(
         self, sighting: Sighting, target: Target, place: Place, grant: Grant | None
@@ -198,17 +147,6 @@ class Observer:
     def parts(self) -> Parts:
         """What it is made of."""
         return self._parts
-
-    def _grant(self, peer: Endpoint, target: Target) -> Grant | None:
-        """Return leave to ask a peer for a piece, where operators and politeness give it."""
-        try:
-            grant = self._parts.mandate.may_prove(target)
-        except AuthorityError:
-            return None  # nothing is asked for, and the claim is recorded as one
-        if self._parts.manners.begin_piece(peer, target, self._parts.clock().at):
-            return grant
-        self._parts.mandate.give_back(grant)
-        return None
 
 
 class _Look:
@@ -268,14 +206,21 @@ class _Look:
             self.over = over
 
     async def _meet(self, candidate: Candidate, place: Place) -> None:
-        met = await self._observer.meet(candidate, self._target, place)
+        parts, target = self._observer.parts, self._target
+        met = await self._observer.meetings.meet(
+            parts.adapters[target.network],
+            candidate,
+            target,
+            may_prove=place.may_be_proved,
+        )
         if met is None:
             self._counts["left_alone"] += 1
             return
         sighting, grant = met
+        parts.shared.note(sighting)
         seen = replace(sighting, sources=tuple(sorted(self._named[candidate.endpoint])))
         place = self._observer.place_of(candidate.endpoint)  # who else is there is known now
-        await self._observer.record(seen, self._target, place, grant)
+        await self._observer.record(seen, target, place, grant)
         self._levels[sighting.level] += 1
         if sighting.outcome is Outcome.STOPPED:
             self._look_whether_over()

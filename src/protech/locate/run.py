@@ -7,61 +7,29 @@ the log says why it ended.
 
 import asyncio
 import json
-import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
-from protech.errors import AuthorityError, TrustError
-from protech.evidence.log import Log
-from protech.locate.adapter import Adapter, Level, Network
-from protech.locate.approve import signatures_of
+from protech.errors import AuthorityError
+from protech.locate.adapter import Level
 from protech.locate.build import commit_of_build
-from protech.locate.case import Case
-from protech.locate.clearance import Clearance
-from protech.locate.documents import read_request
-from protech.locate.filed import TIMESTAMP, content_of, request_files
-from protech.locate.identify import Watch
 from protech.locate.journal import Journal
-from protech.locate.leave import Manners
 from protech.locate.observe import Looked, Observer, Parts
-from protech.locate.papers import Paper, ProofRequest
-from protech.locate.place import Gazetteer
-from protech.locate.records import Run, request_record, run_record, stop_record
-from protech.locate.schedule import Lease, Result, Schedule
+from protech.locate.outfit import Outfit
+from protech.locate.records import Run, run_record, stop_record
+from protech.locate.schedule import Lease, Result
 from protech.locate.shared import SharedAddresses
+from protech.locate.upkeep import Upkeep
 
-LOOKS = 8
-"""Targets at once; conversations have a limit of their own."""
-
-SIGN_S = 10.0
-"""How long a record waits at most for the checkpoint that covers it."""
-PAPERS_S = 20.0
-"""How often the papers are read again: a newer timestamp, one more proof request."""
+RENEW_S = 60.0
+"""How often leases are renewed: well before they end."""
+ROUND_OVER = timedelta(minutes=1)
+"""A round is over when nothing is due for so long: first look-ups are spread."""
 IDLE_S = 1.0
-
-logger = logging.getLogger(__name__)
 
 type OnLook = Callable[[int, Looked], None]
 """Told the number of a target and what a look for it gave."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outfit:
-    """All that a run is made of; ``log`` is open for writing, and no other run has the case."""
-
-    case: Case
-    log: Log
-    clearance: Clearance
-    watch: Watch
-    adapters: Mapping[Network, Adapter]
-    schedule: Schedule
-    manners: Manners
-    gazetteer: Gazetteer
-    source_addresses: Sequence[str] = field(default=(), repr=False)
-    stamp: Callable[[], Awaitable[None]] | None = None
-    """Has the newest checkpoint stamped."""
 
 
 async def run(
@@ -79,11 +47,14 @@ async def run(
     """
     running = _Running(outfit, on_look)
     writing = asyncio.create_task(running.journal.running())
-    sides = [asyncio.create_task(side) for side in (running.sign(), running.renew())]
+    upkeep = running.upkeep
+    beside = (*upkeep.tasks(), running.keep_leases())
+    sides = [asyncio.create_task(side) for side in beside]
     try:
         reason = await _first_of(
             writing, *sides, asyncio.create_task(running.look(stop, is_one_round=is_one_round))
         )
+        await upkeep.count_once()
         await running.journal.write(stop_record(reason, outfit.clearance.reading()))
     finally:
         for side in sides:
@@ -92,7 +63,7 @@ async def run(
         running.journal.close()
         await asyncio.wait([writing])
     writing.result()
-    await running.sign_once()
+    await upkeep.sign_once(is_last=True)
     return reason
 
 
@@ -118,8 +89,7 @@ class _Running:
         self.journal = Journal(outfit.log)
         self._outfit = outfit
         self._on_look = on_look
-        self._recorded: set[bytes] = set()
-        self._signed = 0
+        self.upkeep = Upkeep(outfit, self.journal)
         self._active: dict[asyncio.Task[Looked], Lease] = {}
 
     async def look(self, stop: asyncio.Event, *, is_one_round: bool) -> str:
@@ -130,13 +100,13 @@ class _Running:
         try:
             schedule.plan(now())
             while not stop.is_set():
-                free = LOOKS - len(self._active)
+                free = self._outfit.looks - len(self._active)
                 for lease in schedule.due(now(), most=free) if free else ():
                     target = self._outfit.watch.targets[lease.number]
                     self._active[asyncio.create_task(observer.look(target))] = lease
                 if is_one_round and not self._active and self._is_round_over():
                     return "one round was asked for"
-                timeout = None if len(self._active) == LOOKS else IDLE_S
+                timeout = None if len(self._active) == self._outfit.looks else IDLE_S
                 await asyncio.wait(
                     [*self._active, stopping],
                     timeout=timeout,
@@ -151,40 +121,14 @@ class _Running:
             await self._abandon()
         return "it was told to stop"
 
-    async def sign(self) -> None:
-        """Sign the log as it grows."""
+    async def keep_leases(self) -> None:
+        """Renew the leases of looks that take long, so that nobody else takes them over."""
         while True:
-            await asyncio.sleep(SIGN_S)
-            await self.sign_once()
-
-    async def sign_once(self) -> None:
-        """Sign what the log holds, where that is more than was signed."""
-        log = self._outfit.log
-        size = log.size
-        if size > self._signed:
-            await asyncio.to_thread(log.checkpoint, self._now())
-            self._signed = size
-            logger.info("log signed records=%d", size)
-            if self._outfit.stamp is not None:
-                await self._outfit.stamp()
-
-    async def renew(self) -> None:
-        """Take in newer papers as they are put into their folder.
-
-        What does not hold together is left alone: it may be half written. What ends the run is
-        told by the gate at the next packet.
-        """
-        clearance, papers = self._outfit.clearance, self._outfit.case.papers
-        while True:
-            await asyncio.sleep(PAPERS_S)
-            with _left_alone():
-                clearance.renew(content_of(papers / TIMESTAMP))
-            for path in request_files(papers):
-                with _left_alone():
-                    request = read_request(content_of(path))
-                    if request.sha256 not in self._recorded:
-                        clearance.add(request)
-                        await self._record_request(request)
+            await asyncio.sleep(RENEW_S)
+            for task, lease in list(self._active.items()):
+                renewed = self._outfit.schedule.renew(lease, self._now())
+                if renewed is not None and task in self._active:
+                    self._active[task] = renewed
 
     async def _begin(self) -> Observer:
         """Record what the run stands on, and return who looks."""
@@ -211,7 +155,7 @@ class _Running:
         )
         place = await self.journal.write(run_record(stands_on, outfit.clearance.reading()))
         for request in outfit.clearance.requests:
-            await self._record_request(request)
+            await self.upkeep.record_request(request)
         return Observer(
             Parts(
                 adapters=outfit.adapters,
@@ -227,13 +171,6 @@ class _Running:
                 pseudonym_key=outfit.case.pseudonym_key,
             )
         )
-
-    async def _record_request(self, request: Paper[ProofRequest]) -> None:
-        self._recorded.add(request.sha256)
-        clearance = self._outfit.clearance
-        signed = signatures_of(request, clearance.gate.authorisation.terms)
-        told = request_record(request.text, request.sha256, signed, clearance.reading())
-        await self.journal.write(told)
 
     def _settle(self) -> None:
         """Take what came of the looks that have ended.
@@ -256,7 +193,7 @@ class _Running:
 
     def _is_round_over(self) -> bool:
         due_at = self._outfit.schedule.first_due_at()
-        return due_at is None or due_at > self._now()
+        return due_at is None or due_at > self._now() + ROUND_OVER
 
     async def _let_finish(self) -> None:
         """Let the other looks end by themselves: their next packet is refused, too."""
@@ -273,12 +210,3 @@ class _Running:
 
     def _now(self) -> datetime:
         return self._outfit.clearance.reading().at
-
-
-@contextmanager
-def _left_alone() -> Iterator[None]:
-    """Go on where a paper does not hold, or does not hold together."""
-    try:
-        yield
-    except (AuthorityError, TrustError) as refused:
-        logger.warning("paper not taken error=%s", type(refused).__name__)

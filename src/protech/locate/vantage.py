@@ -26,10 +26,25 @@ class Vantage:
     """None: trackers that are named are not asked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The networks that may be looked at, and the door that all of their packets go through."""
+
+    adapters: Mapping[Network, Adapter]
+    door: Door
+
+    def sent(self) -> Mapping[str, int]:
+        """Return how much left by the door, by kind."""
+        door = self.door
+        return {
+            "connections": door.connects,
+            "writes": door.writes,
+            "datagrams": door.datagrams_sent,
+        }
+
+
 @asynccontextmanager
-async def adapters(
-    clearance: Clearance, vantage: Vantage
-) -> AsyncIterator[Mapping[Network, Adapter]]:
+async def open_networks(clearance: Clearance, vantage: Vantage) -> AsyncIterator[Networks]:
     """Give the networks that the authorisation covers; nothing was sent yet.
 
     Raises:
@@ -45,7 +60,7 @@ async def adapters(
             found[Network.BITTORRENT] = _bittorrent(door, clearance, vantage, dht)
         if Network.ED2K in networks:
             found[Network.ED2K] = Ed2k(door)
-        yield found
+        yield Networks(adapters=found, door=door)
 
 
 @asynccontextmanager

@@ -53,6 +53,8 @@ WAY_IN = (
 )
 """A page that goes on by itself: after a redirect the strict cookie would not be sent."""
 
+GUARD_WAY_IN = "Run: protech guard status"
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -63,11 +65,16 @@ class Place:
     address: str
     port: int
     label: str
+    way_in: str = GUARD_WAY_IN
+    """How a person gets an address that opens the page."""
 
     @classmethod
-    def fresh(cls, *, port: int, address: str = "127.0.0.1") -> "Place":
+    def fresh(
+        cls, *, port: int, address: str = "127.0.0.1", way_in: str = GUARD_WAY_IN
+    ) -> "Place":
         """Return a place under a new random label."""
-        return cls(address=address, port=port, label=f"p{secrets.token_hex(8)}")
+        label = f"p{secrets.token_hex(8)}"
+        return cls(address=address, port=port, label=label, way_in=way_in)
 
     @property
     def host(self) -> str:
@@ -160,7 +167,7 @@ class Doorkeeper:
             return "This page does not answer other sites."
         secret = HTTPConnection(scope).cookies.get(COOKIE)
         if scope["path"] != ENTRY_PATH and not self._sessions.has(secret):
-            return "This page needs its one-time address. Run: protech guard status"
+            return f"This page needs its one-time address. {self._place.way_in}"
         return None
 
     def _is_own_account(self, scope: Scope) -> bool:
@@ -197,7 +204,7 @@ def create_app(
     def enter(token: str = "") -> Response:
         if not tokens.redeem(token):
             return PlainTextResponse(
-                "This address was used already or is too old. Run: protech guard status",
+                f"This address was used already or is too old. {place.way_in}",
                 status_code=HTTPStatus.FORBIDDEN,
             )
         answer = HTMLResponse(WAY_IN)

@@ -2,12 +2,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from mmdb_writer import MMDBWriter
-from netaddr import IPSet
+from mmdb_writer import IPSet, MMDBWriter  # type: ignore[attr-defined] # its own argument
 
 from protech.errors import ConfigError
 from protech.locate.adapter import Endpoint
 from protech.locate.choices import Choices, read_choices
+from protech.locate.leases import Shard
 from protech.locate.networks_listed import Flag
 
 
@@ -45,6 +45,7 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         dht_nodes = ["198.18.0.7:6881", "[2001:2::7]:6881"]
         source = "198.18.0.99"
         postgres = "service=protech"
+        vantage = "2/4"
         """,
     )
     assert [one.name for one in found.databases] == ["first", "second"]
@@ -59,6 +60,7 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         "[2001:2::7]:6881",
     ]
     assert found.postgres == "service=protech"
+    assert found.shard == Shard(index=1, count=4)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         ("[locate]\nsource = 'home'", "'source' of .locate. has what is no address"),
         ("[locate]\ndatabases = 'one'", "'databases' of .locate. is no list of texts"),
         ("[locate]\nname_servers = ['dns.invalid']", "has what is no address"),
+        ("[locate]\nvantage = '5/4'", "is no 'number/of how many'"),
         ("[locate]\ndht_nodes = ['198.18.0.1']", "no address with a port"),
         ("[locate]\ndht_nodes = ['198.18.0.1:99999']", "no address with a port"),
     ],

@@ -125,6 +125,15 @@ def test_the_two_keys_of_one_file_share_its_pieces(tmp_path: Path) -> None:
         assert one.begin_piece(PEER, torrent(7), NOON)
 
 
+def test_a_piece_that_did_not_come_may_be_asked_for_again(tmp_path: Path) -> None:
+    with closing(courtesy(tmp_path)) as one:
+        for _ in range(5):
+            assert one.begin_piece(PEER, torrent(0), NOON)
+            one.give_back_piece(PEER, torrent(0), NOON)
+        assert one.begin_piece(PEER, torrent(0), NOON)
+        assert not one.begin_piece(PEER, torrent(0), NOON)
+
+
 def test_of_many_that_ask_at_once_one_is_given_leave(tmp_path: Path) -> None:
     given: list[bool] = []
     courtesy(tmp_path).close()

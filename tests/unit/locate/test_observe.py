@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -156,14 +156,36 @@ class Mandated:
 
 
 class Polite:
-    def __init__(self, *, leaves_alone: Sequence[Endpoint] = (), asks: bool = True) -> None:
+    """Manners that are given: who is left alone, and how often there is no room at first."""
+
+    def __init__(
+        self,
+        *,
+        leaves_alone: Sequence[Endpoint] = (),
+        asks: bool = True,
+        full: int = 0,
+    ) -> None:
         self.leaves_alone = leaves_alone
         self.asks = asks
+        self.full = full
+        self.turns = 0
+        self.given_back = 0
         self.ended: list[tuple[Endpoint, Outcome]] = []
+
+    async def turn(self, clock: Callable[[], datetime]) -> None:
+        assert clock() == NOW
+        self.turns += 1
 
     @contextmanager
     def probing(self, peer: Endpoint, target: Target, now: datetime) -> Iterator[Leave]:
-        yield Leave(reason=Reason.TOO_SOON if peer in self.leaves_alone else Reason.GIVEN)
+        if self.full:
+            self.full -= 1
+            yield Leave(reason=Reason.FULL)
+        else:
+            yield Leave(reason=Reason.TOO_SOON if peer in self.leaves_alone else Reason.GIVEN)
+
+    def give_back_piece(self, peer: Endpoint, target: Target, now: datetime) -> None:
+        self.given_back += 1
 
     def end(self, peer: Endpoint, target: Target, outcome: Outcome, now: datetime) -> None:
         self.ended.append((peer, outcome))
@@ -225,9 +247,10 @@ class Stage:
                 case="case",
                 run=0,
                 pseudonym_key=bytes(32),
-                rest_s=0,
             )
         )
+
+        self.observer.meetings.rest_s = 0
 
     def look(self, target: Target = TARGET) -> Looked:
         async def looking() -> Looked:
@@ -311,44 +334,6 @@ def test_a_piece_is_asked_for_in_the_same_conversation() -> None:
     assert stage.mandate.given_back == 0
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CHOKED, Outcome.REFUSED, Outcome.CLAIMED])
-def test_leave_under_which_no_piece_came_is_given_back(outcome: Outcome) -> None:
-    swarm = Swarm([named(1)], {1: Level.CLAIMS})
-    swarm.proves = Level.CLAIMS, outcome
-    stage = Stage(swarm, mandate=Mandated(grant=GRANT))
-    stage.look()
-    assert stage.mandate.given_back == 1
-
-
-@pytest.mark.parametrize("outcome", [Outcome.BAD_PIECE, Outcome.WEAK_PIECE])
-def test_leave_is_spent_where_a_piece_came_that_proves_nothing(outcome: Outcome) -> None:
-    swarm = Swarm([named(1)], {1: Level.CLAIMS})
-    swarm.proves = Level.CLAIMS, outcome
-    stage = Stage(swarm, mandate=Mandated(grant=GRANT))
-    stage.look()
-    assert stage.mandate.given_back == 0
-
-
-@pytest.mark.parametrize("level", [Level.MENTIONED, Level.ANSWERS, Level.HANDSHAKE])
-def test_who_claims_nothing_is_asked_for_nothing(level: Level) -> None:
-    stage = Stage(Swarm([named(1)], {1: level}), mandate=Mandated(grant=GRANT))
-    stage.look()
-    assert stage.swarm.asked == []
-
-
-def test_without_leave_without_manners_or_outside_nothing_is_asked_for() -> None:
-    def asked(**parts: object) -> list[Endpoint]:
-        swarm = Swarm([named(1)], {1: Level.CLAIMS})
-        given = {"mandate": Mandated(grant=GRANT), **parts}
-        Stage(swarm, **given).look()  # type: ignore[arg-type]
-        return swarm.asked
-
-    assert asked() == [peer(1)]
-    assert asked(mandate=Mandated()) == []
-    assert asked(manners=Polite(asks=False)) == []
-    assert asked(countries=({peer(1): "DE"}, {})) == []
-
-
 def test_several_peers_at_one_address_are_flagged() -> None:
     neighbour = Candidate(endpoint=replace(peer(1), port=7000), source=Source.TRACKER)
     swarm = Swarm([named(1), neighbour], {1: Level.CLAIMS})
@@ -357,25 +342,6 @@ def test_several_peers_at_one_address_are_flagged() -> None:
     stage.look()
     [_, second] = stage.sightings()
     assert "shared" in str(second["place"])
-
-
-def test_one_peer_is_spoken_to_about_one_file_at_a_time() -> None:
-    swarm = Swarm([named(1)])
-    stage = Stage(swarm)
-    most = 0
-
-    async def looking() -> None:
-        nonlocal most
-        writing = asyncio.ensure_future(stage.journal.running())
-        looks = [asyncio.ensure_future(stage.observer.look(TARGET)) for _ in range(4)]
-        while not all(one.done() for one in looks):
-            most = max(most, swarm.open)
-            await asyncio.sleep(0)
-        stage.journal.close()
-        await writing
-
-    asyncio.run(looking())
-    assert (len(swarm.probed), most) == (4, 1)
 
 
 def test_a_target_that_is_not_covered_is_not_looked_for() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from protech.errors import ConfigError
-from protech.locate import run as running
+from protech.locate import upkeep
 from protech.locate.adapter import Level, Network
 from protech.locate.case import Case, create_case
 from protech.locate.demo.office import publish_list
@@ -20,9 +20,10 @@ from protech.locate.demo.people import CASE, People, found_authority, sign_paper
 from protech.locate.documents import canonical, make_timestamp, sign
 from protech.locate.equipment import Order, equipped
 from protech.locate.filed import REQUESTS, TIMESTAMP
+from protech.locate.outfit import Outfit
 from protech.locate.papers import Timestamp
 from protech.locate.place import lab_databases
-from protech.locate.run import Outfit, run
+from protech.locate.run import run
 from protech.locate.vantage import Vantage
 from protech.signing import verify
 from tests.unit.lists.test_fetch_keys import TORRENT
@@ -139,7 +140,7 @@ def revoked(made: Made) -> bytes:
 def test_a_revoked_authorisation_ends_it_and_the_log_says_so(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PAPERS_S", 0.0)
+    monkeypatch.setattr(upkeep, "PAPERS_S", 0.0)
 
     def revoke(_: Outfit, __: asyncio.Event) -> None:
         (made.case.papers / TIMESTAMP).write_bytes(revoked(made))
@@ -154,7 +155,7 @@ def test_a_revoked_authorisation_ends_it_and_the_log_says_so(
 def test_a_request_that_is_signed_while_it_runs_is_taken(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PAPERS_S", 0.0)
+    monkeypatch.setattr(upkeep, "PAPERS_S", 0.0)
     [request] = (made.case.papers / REQUESTS).iterdir()
     kept = request.read_bytes()
     request.unlink()
@@ -176,7 +177,7 @@ def test_a_request_that_is_signed_while_it_runs_is_taken(
 def test_a_paper_that_is_half_written_is_left_alone(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PAPERS_S", 0.0)
+    monkeypatch.setattr(upkeep, "PAPERS_S", 0.0)
 
     def cut(_: Outfit, stop: asyncio.Event) -> None:
         (made.case.papers / TIMESTAMP).write_bytes(b'{"document":')

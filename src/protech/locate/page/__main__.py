@@ -27,6 +27,8 @@ from protech.serve.web import Place, create_app, serve
 
 LINE_BYTES = 64 * 1024
 
+WAY_IN = "Start it again: protech locate page CASE"
+
 
 def main() -> int:
     """Serve the page until ended; returns the exit code."""
@@ -67,7 +69,7 @@ async def _run(given: BinaryIO) -> None:
             " place, port and data_key on its standard input."
         ) from None
     with Log.open(log, data_key=data_key) as opened:
-        where = Place.fresh(port=port)
+        where = Place.fresh(port=port, way_in=WAY_IN)
         app = create_app(
             place=where,
             tokens=OneTimeTokens(tokens),
