@@ -38,9 +38,12 @@ CONVERSATIONS = 64
 """At a time, as in a run."""
 
 
+IN_LAB = reachable(lab=True)
+
+
 def permit(peer: Endpoint) -> None:
     """Let everything pass that the lab may reach; a namespace has nothing else."""
-    assert reachable(lab=True)(peer.address)
+    assert IN_LAB(peer.address)
 
 
 async def resolve(host: str) -> tuple[Any, ...]:
@@ -153,15 +156,14 @@ async def watch(spec: Mapping[str, Any]) -> dict[str, Any]:
     door = TwoDoors(permit, source=source)
     door.six = six
     nodes = [Endpoint(address=ip_address(host), port=port) for host, port in spec["dht_nodes"]]
-    may_reach = reachable(lab=True)
     grant = None
     if spec["prove"]:
         grant = Grant(request_sha256=bytes(32), not_after=datetime.now(UTC) + TERM)
-    async with open_dht(door, bootstrap=nodes, may_reach=may_reach, lab=True) as dht:
+    async with open_dht(door, bootstrap=nodes, may_reach=IN_LAB, lab=True) as dht:
         discovery = Discovery(
             door,
             resolve=resolve,
-            may_reach=may_reach,
+            may_reach=IN_LAB,
             dht=dht,
             excluded=Excluded(ourselves=frozenset({source, six})),
         )
