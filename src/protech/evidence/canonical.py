@@ -7,8 +7,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
+# Unchecked, a record that holds itself is a RecursionError, and all others are done sooner.
 _encode = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,
 ).encode
 
 _MARK = "\0" + os.urandom(16).hex()

@@ -36,3 +36,10 @@ def test_keys_are_sorted_and_nothing_stands_between() -> None:
 def test_a_record_that_holds_the_mark_is_not_taken_apart() -> None:
     with pytest.raises(ValueError, match="mark"):
         canonical_each([{"a": [0, module._MARK, 0]}, {}])
+
+
+def test_a_record_that_holds_itself_is_a_bug() -> None:
+    record: dict[str, object] = {}
+    record["self"] = record
+    with pytest.raises(RecursionError):
+        canonical(record)
