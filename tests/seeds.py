@@ -39,10 +39,12 @@ def share(
     piece_bytes: int = 1 << 16,
     seed: int = 1,
     neighbours: Sequence[int] = (),
+    is_hybrid: bool = False,
 ) -> Shared:
     """Write a file of random bytes, with files of other sizes around it, and its torrent.
 
-    ``neighbours`` are sizes of files; the listed one stands after the first of them.
+    ``neighbours`` are sizes of files; the listed one stands after the first of them. A hybrid
+    is of both versions, and ``version`` says which of its two keys is listed.
     """
     # A torrent of one file has no folder in it.
     prefix = "files/" if neighbours else ""
@@ -59,6 +61,7 @@ def share(
         for name, size in zip(names, sizes, strict=True)
     ]
     flag = lt.create_torrent.v1_only if version == 1 else lt.create_torrent.v2_only
+    flag = 0 if is_hybrid else flag
     made = lt.create_torrent(files, piece_size=piece_bytes, flags=flag)
     lt.set_piece_hashes(made, str(folder))
     torrent = folder / "files.torrent"

@@ -142,6 +142,22 @@ def test_only_pieces_inside_the_listed_file_are_asked_for(tmp_path: Path) -> Non
             assert (claimed.claims.listed_total, claimed.claims.total) == (4, 7)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_hybrid_is_proved_under_both_its_hashes(version: int, tmp_path: Path) -> None:
+    shared = seeds.share(
+        tmp_path / "lab",
+        version=version,
+        size_bytes=200_000,
+        neighbours=(100_000, 150_000),
+        is_hybrid=True,
+    )
+    # A file of padding stands behind each.
+    shared = seeds.described(shared.folder, version=version, listed=2)
+    with seeds.seed(shared, "127.0.0.2") as candidate:
+        _, proved = probed(candidate, shared.target)
+    require_proved(proved, shared, "01.bin")
+
+
 def test_what_a_peer_holds_in_part_is_claimed_exactly(tmp_path: Path) -> None:
     shared = seeds.share(tmp_path / "lab", version=1)
     held = sorted(random.Random(5).sample(range(16), 6))
