@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protech.lists.fetch_key import ED2K_BLOCK_BYTES
-from protech.locate.ed2k.messages import AICH_BYTES, PART_BYTES, Malformed
+from protech.locate.ed2k.messages import AICH_BYTES, PART_BYTES
+from protech.locate.ed2k.tags import Malformed
 
 BLOCK_BYTES = ED2K_BLOCK_BYTES
 HASHES = 512
-"""A part has 53 blocks, and a file of 256 TiB 25 nodes above it."""
+"""A part has 53 blocks, and a file of 256 TiB 25 nodes above it: no answer has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +96,18 @@ class _Node:
 
 
 def _fold(node: _Node, block: Block, digest: bytes, given: Mapping[int, bytes]) -> bytes | None:
-    """Return the hash of a node: over the block's digest and, beside its way, what is given."""
+    """Return the hash of a node: over the block's digest and, beside its way, what is given.
+
+    What is given for nodes on the way is not looked at: it would prove itself.
+    """
     if (node.start, node.size) == (block.start, block.size):
         return digest
     is_on_the_way = node.start <= block.start < node.start + node.size
     if not is_on_the_way and node.number in given:
         return given[node.number]
-    if node.size <= node.base:
+    # Beside the way nothing above a part is made of its own parts: that could take all day.
+    is_searched = is_on_the_way or node.base == BLOCK_BYTES
+    if node.size <= node.base or not is_searched:
         return None
     left, right = (_fold(half, block, digest, given) for half in node.halves())
     if left is None or right is None:

@@ -2,6 +2,12 @@
 
 It replays what was said, both ways. A fault on either side ends the replay there, and what was
 reached before stands. ``evidence.verify`` reaches the same judgement with code of its own.
+
+On this network a peer introduces itself to anybody, whatever it has. So the second level needs
+more than on others: it introduced itself, with another user hash than ours, *and* answered for
+the listed file, by calling its name or saying which parts it has. Parts that it says it has are
+the third, and a block of 180 KiB that leads to the listed AICH root is the fourth. A user hash
+is what anybody chooses to say: it is compared with our own, and is no identity.
 """
 
 import hashlib
@@ -17,13 +23,12 @@ from protech.locate.ed2k.aich import Block, blocks_of, leads_to, parse_recovery
 from protech.locate.ed2k.messages import (
     AICH_BYTES,
     EDONKEY,
-    ELIDED,
     EMULE,
     FRAME_BYTES,
     HASH_BYTES,
-    Malformed,
     Op,
 )
+from protech.locate.ed2k.tags import Malformed
 
 DISTINCT_BYTES = 64
 """Compressed media has nearly all 256 values of a byte in any block; filler has few."""
@@ -37,6 +42,8 @@ class Judgement:
     user_hash: bytes | None = field(default=None, repr=False)
     claims: Claims | None = None
     proof: Proof | None = None
+    is_weak: bool = False
+    """Whether it sent a listed block that proves nothing: it has few different bytes."""
     is_faulty: bool = False
     """Whether the replay ended before the transcript did."""
 
@@ -81,6 +88,7 @@ class _Replay:
         self._content: list[tuple[int, int, bytes]] = []
         self._hashes: dict[int, dict[int, bytes]] = {}
         self._proof: Proof | None = None
+        self._is_weak = False
 
     def take(self, event: Event) -> None:
         match event:
@@ -112,6 +120,7 @@ class _Replay:
             user_hash=self._theirs if self._knows_file else None,
             claims=None if self._parts is None else self._claims(self._parts),
             proof=self._proof,
+            is_weak=self._is_weak,
             is_faulty=is_faulty,
         )
 
@@ -133,12 +142,12 @@ class _Replay:
             if (protocol, op) != (EDONKEY, Op.HELLO) or len(content) <= HASH_BYTES:
                 raise Malformed("we did not introduce ourselves first")
             self._ours = content[1 : 1 + HASH_BYTES]
+        elif not content.startswith(self._key.md4):
+            return
         elif (protocol, op) == (EDONKEY, Op.REQUEST_PARTS) and len(content) == HASH_BYTES + 24:
             begin, end = struct.unpack_from("<I8xI", content, HASH_BYTES)
             self._asked.add((begin, end))
-        elif (protocol, op) == (EMULE, Op.AICH_REQUEST) and content[
-            :HASH_BYTES
-        ] == self._key.md4:
+        elif (protocol, op) == (EMULE, Op.AICH_REQUEST) and len(content) >= HASH_BYTES + 2:
             self._asked_hashes.add(int.from_bytes(content[HASH_BYTES:][:2], "little"))
 
     def _hear(self, protocol: int, op: int, content: bytes) -> None:
@@ -154,6 +163,8 @@ class _Replay:
         elif (protocol, op) == (EDONKEY, Op.FILE_STATUS):
             size = self._key.size_bytes
             self._parts = messages.parse_status(content[HASH_BYTES:], size_bytes=size)
+            self._knows_file = True
+        elif (protocol, op) == (EDONKEY, Op.NAME):
             self._knows_file = True
         elif (protocol, op) == (EMULE, Op.AICH_ANSWER):
             self._take_hashes(content[HASH_BYTES:])
@@ -171,48 +182,52 @@ class _Replay:
         if self._theirs is None or len(begun) < FRAME_BYTES:
             raise Malformed("nothing was begun that could end so")
         kind = begun[0], begun[FRAME_BYTES - 1]
-        lacking = messages.frame_length(begun) + FRAME_BYTES - 1 - len(begun)
-        kept = ELIDED.get(kind)
-        if kept is None or len(begun) != FRAME_BYTES + kept[1]:
+        length = messages.frame_length(begun) - 1
+        _, kept = messages.kept_of(*kind, length)
+        if len(begun) != FRAME_BYTES + kept or not 0 < length - kept == event.length_bytes:
             raise Malformed("a message does not end so")
-        if event.length_bytes != lacking or lacking <= 0:
-            raise Malformed("a message does not end there")
         if not begun.startswith(self._key.md4, FRAME_BYTES):
             return
         if kind == (EDONKEY, Op.NAME):
             self._knows_file = True
-        else:
+        elif kind == (EDONKEY, Op.CONTENT):
             begin, end = struct.unpack_from("<II", begun, FRAME_BYTES + HASH_BYTES)
-            if end - begin == lacking and any(a <= begin and end <= b for a, b in self._asked):
+            is_asked = any(a <= begin and end <= b for a, b in self._asked)
+            if is_asked and end - begin == event.length_bytes:
                 self._content.append((begin, end, event.sha256))
 
     def _measure(self, event: Measured) -> None:
         if not self._knows_file or self._proof is not None:
             return
+        block = self._block_at(event)
+        if block is None or event.sha1 is None or not self._was_sent(block, event.sha256):
+            return
+        given = self._hashes.get(event.piece, {})
         size = self._key.size_bytes
-        if (
-            event.offset_bytes is None
-            or event.sha1 is None
-            or event.piece >= messages.parts_of(size)
-        ):
+        if not leads_to(self._key.aich, block, event.sha1, size_bytes=size, given=given):
             return
+        if event.distinct_bytes < DISTINCT_BYTES:
+            self._is_weak = True
+            return
+        self._proof = Proof(
+            piece=event.piece,
+            offset_bytes=block.start,
+            length_bytes=block.size,
+            digest=event.sha1,
+            sha256=event.sha256,
+            distinct_bytes=event.distinct_bytes,
+        )
+
+    def _block_at(self, event: Measured) -> Block | None:
+        """Return the block that was measured; None where it is none, or proves nothing."""
+        size = self._key.size_bytes
+        if event.offset_bytes is None or event.piece >= messages.parts_of(size):
+            return None
         start = event.piece * messages.PART_BYTES + event.offset_bytes
-        blocks = (one for one in blocks_of(size, event.piece) if one.start == start)
-        block = next(blocks, None)
-        is_strong = event.distinct_bytes >= DISTINCT_BYTES
-        if block is None or not is_strong or block.place in self._weak:
-            return
-        if event.length_bytes == block.size and self._was_sent(block, event.sha256):
-            given = self._hashes.get(event.piece, {})
-            if leads_to(self._key.aich, block, event.sha1, size_bytes=size, given=given):
-                self._proof = Proof(
-                    piece=event.piece,
-                    offset_bytes=block.start,
-                    length_bytes=block.size,
-                    digest=event.sha1,
-                    sha256=event.sha256,
-                    distinct_bytes=event.distinct_bytes,
-                )
+        for block in blocks_of(size, event.piece):
+            if (block.start, block.size) == (start, event.length_bytes):
+                return None if block.place in self._weak else block
+        return None
 
     def _was_sent(self, block: Block, sha256: bytes) -> bool:
         """Whether what was asked for came, from the first byte of a block to its last."""

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from protech.locate.ed2k.tags import Malformed, TagReader, written
+
 EDONKEY = 0xE3
 EMULE = 0xC5
 PACKED = 0xD4
-"""What follows is compressed; we never say that we can read that."""
+"""What follows is compressed: we never say that we can read that, and do not."""
 
 HEADER = struct.Struct("<BI")
 FRAME_BYTES = HEADER.size + 1
@@ -56,24 +58,56 @@ class Op(IntEnum):
 
 EMULE_OPS = frozenset({Op.QUEUE_RANK, Op.AICH_REQUEST, Op.AICH_ANSWER})
 
-ELIDED: dict[tuple[int, int], tuple[str, int]] = {
+INTRODUCTION_BYTES = 2048
+CLEAR: dict[tuple[int, int], int] = {
+    (EDONKEY, Op.HELLO): INTRODUCTION_BYTES,
+    (EDONKEY, Op.HELLO_ANSWER): INTRODUCTION_BYTES,
+    (EDONKEY, Op.NO_SUCH_FILE): HASH_BYTES,
+    (EDONKEY, Op.FILE_STATUS): HASH_BYTES + 2 + 8192,
+    (EDONKEY, Op.ACCEPT_UPLOAD): HASH_BYTES,
+    (EDONKEY, Op.OUT_OF_PARTS): HASH_BYTES,
+    (EMULE, Op.QUEUE_RANK): 16,
+    (EMULE, Op.AICH_ANSWER): HASH_BYTES + 2 + AICH_BYTES + 4 + 512 * (4 + AICH_BYTES),
+}
+"""Messages that are kept whole, and how long each may be."""
+
+BEGUN: dict[tuple[int, int], tuple[str, int]] = {
     (EDONKEY, Op.NAME): ("name", HASH_BYTES),
     (EDONKEY, Op.CONTENT): ("block", CONTENT_HEADER_BYTES),
 }
-"""Messages of which only the beginning is kept, how that is called, and how long it is."""
+"""Messages of which the beginning is kept: how the rest is called, and how long it is.
 
-
-class Malformed(Exception):
-    """The peer broke the protocol, or a limit; it quotes nothing."""
+Of all others nothing is kept but what they are: a peer may put content in any of them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """How a client introduces itself: never an identity."""
+    """How a client introduces itself: never an identity, since anybody can say it."""
 
     user_hash: bytes = field(repr=False)
     name: str = ""
     """What its user calls it; printable."""
+
+
+def kept_of(protocol: int, op: int, length: int) -> tuple[str, int]:
+    """Return how many bytes behind the opcode are kept, and how the rest is called.
+
+    Args:
+        protocol: Of the message.
+        op: Its opcode.
+        length: Of what follows the opcode.
+
+    Raises:
+        Malformed: It may not be so long.
+    """
+    longest = CLEAR.get((protocol, op))
+    if longest is None:
+        kind, kept = BEGUN.get((protocol, op), ("other", 0))
+        return kind, min(kept, length)
+    if length > longest:
+        raise Malformed("a message is too long")
+    return "", length
 
 
 def message(op: Op, content: bytes = b"") -> bytes:
@@ -85,15 +119,17 @@ def message(op: Op, content: bytes = b"") -> bytes:
 def hello(user_hash: bytes, *, port: int) -> bytes:
     """Return our introduction: the least that clients take, offering nothing.
 
-    That we read AICH's hashes is said, since clients give them to no one else.
+    That we read AICH's hashes and know of files beyond 4 GiB is said: clients answer nobody
+    else about them.
     """
     tags: list[tuple[int, bytes | int]] = [
         (0x01, b"protech"),  # CT_NAME
         (0x11, 0x3C),  # CT_VERSION: eDonkey's, as eMule sends it
         (0xFA, 1 << 29 | 1 << 28),  # CT_EMULE_MISCOPTIONS1: AICH and UTF-8, nothing else
         (0xFB, 50 << 7),  # CT_EMULE_VERSION: 0.50
+        (0xFE, 1 << 4),  # CT_EMULE_MISCOPTIONS2: large files, nothing else
     ]
-    listed = b"".join(_tag(name, value) for name, value in tags)
+    listed = b"".join(written(name, value) for name, value in tags)
     return message(
         Op.HELLO,
         bytes([HASH_BYTES])
@@ -102,12 +138,6 @@ def hello(user_hash: bytes, *, port: int) -> bytes:
         + listed
         + struct.pack("<IH", 0, 0),  # no server
     )
-
-
-def _tag(name: int, value: bytes | int) -> bytes:
-    if isinstance(value, bytes):
-        return struct.pack("<BHBH", 0x02, 1, name, len(value)) + value
-    return struct.pack("<BHBI", 0x03, 1, name, value)
 
 
 def parse_hello_answer(content: bytes) -> Hello:
@@ -123,7 +153,7 @@ def parse_hello_answer(content: bytes) -> Hello:
     if count > TAGS:
         raise Malformed("an introduction has too many tags")
     name = ""
-    reader = _Reader(content, HASH_BYTES + 10)
+    reader = TagReader(content, HASH_BYTES + 10)
     for _ in range(count):
         tag, value = reader.tag()
         if tag == b"\x01" and isinstance(value, bytes):
@@ -137,49 +167,6 @@ def printable(raw: bytes) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)[
         :NAME_CHARACTERS
     ]
-
-
-class _Reader:
-    """Reads tags one after the other, in all the forms that clients write them in."""
-
-    def __init__(self, content: bytes, at: int) -> None:
-        self._content = content
-        self._at = at
-
-    def tag(self) -> tuple[bytes, bytes | int | None]:
-        (kind,) = self._take(1)
-        if kind & 0x80:
-            kind &= 0x7F
-            name = self._take(1)
-        else:
-            name = self._take(int.from_bytes(self._take(2), "little"))
-        return name, self._value(kind)
-
-    def _value(self, kind: int) -> bytes | int | None:
-        match kind:
-            case 0x02:
-                return self._take(int.from_bytes(self._take(2), "little"))
-            case 0x03 | 0x08 | 0x09 | 0x0B:
-                width = {0x03: 4, 0x08: 2, 0x09: 1, 0x0B: 8}[kind]
-                return int.from_bytes(self._take(width), "little")
-            case 0x01 | 0x04 | 0x05:
-                self._take({0x01: 16, 0x04: 4, 0x05: 1}[kind])
-                return None
-            case 0x07:
-                self._take(int.from_bytes(self._take(4), "little"))
-                return None
-            case _ if 0x11 <= kind <= 0x20:
-                return self._take(kind - 0x10)
-            case _:
-                raise Malformed("a tag is of no known type")
-
-    def _take(self, count: int) -> bytes:
-        end = self._at + count
-        if end > len(self._content):
-            raise Malformed("a tag ends too early")
-        found = self._content[self._at : end]
-        self._at = end
-        return found
 
 
 def status_parts(size_bytes: int) -> int:
@@ -211,7 +198,11 @@ def parse_status(content: bytes, *, size_bytes: int) -> frozenset[int]:
 
 
 def request_parts(file_hash: bytes, begin: int, end: int) -> bytes:
-    """Ask for one range of a file, below 4 GiB."""
+    """Ask for one range of a file, below 4 GiB.
+
+    Whoever can be proved to has the whole file (``probe.choose``), so that no range beyond is
+    ever needed.
+    """
     ranges = struct.pack("<6I", begin, 0, 0, end, 0, 0)
     return message(Op.REQUEST_PARTS, file_hash + ranges)
 

@@ -1,4 +1,9 @@
-"""One probe of one eDonkey client: the conversation, and what it shows."""
+"""One probe of one eDonkey client: the conversation, and what it shows.
+
+It is held in clear over TCP. A client that wants it obfuscated hangs up on our introduction,
+and stays at the first level as ``closed``: the key to obfuscate with is its user hash, which
+servers do not tell by datagram.
+"""
 
 import asyncio
 import random
@@ -65,7 +70,7 @@ class Conversation:
         shown = judge(transcript, self.target)
         outcome = self.outcome
         if self.has_measured and shown.proof is None:
-            outcome = Outcome.BAD_PIECE
+            outcome = Outcome.WEAK_PIECE if shown.is_weak else Outcome.BAD_PIECE
         sighting = Sighting(
             entry=self.target.entry,
             network=Network.ED2K,
@@ -180,7 +185,8 @@ def choose(
 ) -> Block | None:
     """Return at random a block of the parts held that can prove something; None for none.
 
-    The last part of a file gives no hashes where it is one block alone, unless it is the file.
+    A last part of one block alone comes with no hashes, unless it is the whole file. Nor do
+    clients give any that still lack parts: whoever is proved to has the file has all of it.
     """
     left_out = weak | set(key.weak)
     blocks = []

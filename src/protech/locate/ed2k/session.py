@@ -1,10 +1,14 @@
 """A conversation with one eDonkey client about one file, up to one block of it.
 
-It offers nothing and keeps nothing: the file's name, as the peer calls it, and content stand in
-the transcript as their digests only.
+It offers nothing and keeps nothing: the file's name, as the peer calls it, content, and what
+else we did not ask for stand in the transcript as their digests only. What follows the header
+of a message is read no sooner than it is known what it is, so that a block that was asked for
+goes from the system into locked memory, and anything else through a few bytes that are
+overwritten.
 """
 
 import asyncio
+import hashlib
 import struct
 from contextlib import closing
 
@@ -17,16 +21,18 @@ from protech.locate.ed2k.aich import Block
 from protech.locate.ed2k.messages import (
     CONTENT_HEADER_BYTES,
     EDONKEY,
-    ELIDED,
     EMULE,
     FRAME_BYTES,
     HASH_BYTES,
     Hello,
-    Malformed,
     Op,
 )
+from protech.locate.ed2k.tags import Malformed
 from protech.locate.links import Limits, Link
 from protech.locate.loss import Loss, Lost
+
+SCRATCH_BYTES = 4096
+"""What is not kept is read in pieces so long, each over the last one."""
 
 
 class Ended(Exception):
@@ -50,6 +56,7 @@ class Session:
         self._recorder = recorder
         self._key = key
         self._limits = limits
+        self._is_heard = False
         self._is_accepted = False
         self._has_hashes = False
 
@@ -58,7 +65,7 @@ class Session:
 
         Raises:
             AuthorityError: Nothing may be sent.
-            Ended: It is no eDonkey client.
+            Ended: It is no eDonkey client, or none that speaks in clear.
         """
         try:
             await self._send(messages.hello(user_hash, port=self._link.local.port))
@@ -71,9 +78,10 @@ class Session:
         except TimeoutError:
             raise Ended(Outcome.SILENT) from None
         except Lost:
-            raise Ended(Outcome.SILENT) from None
+            raise Ended(Outcome.CLOSED) from None
         except (Malformed, TranscriptFull):
-            raise Ended(Outcome.OTHER_PROTOCOL) from None
+            known = Outcome.MALFORMED if self._is_heard else Outcome.OTHER_PROTOCOL
+            raise Ended(known) from None
         if self.hello.user_hash == user_hash:
             raise Ended(Outcome.ECHO)
 
@@ -124,6 +132,8 @@ class Session:
             return Outcome.REFUSED if self._is_accepted else Outcome.CHOKED
         except (Malformed, TranscriptFull):
             return Outcome.MALFORMED
+        except Ended as ended:
+            return ended.outcome
         return None
 
     def close(self) -> None:
@@ -144,7 +154,7 @@ class Session:
                 self._is_accepted = True
             elif (protocol, op) == (EMULE, Op.AICH_ANSWER):
                 if len(content) <= HASH_BYTES:
-                    raise Lost(Loss.REFUSED)  # it has no hashes to give
+                    raise Ended(Outcome.REFUSED)  # it has no hashes: its file is not whole
                 self._has_hashes = True
 
     async def _measure(self, block: Block) -> None:
@@ -155,9 +165,9 @@ class Session:
             closing(self._link),
         ):
             await self._send(messages.request_parts(self._key.md4, begin, end))
-            missing = block.size
-            while missing:
-                missing -= await self._receive_content(block, content, until)
+            filled = 0
+            while filled < block.size:
+                filled += await self._receive_content(begin + filled, end, content, until)
             self._recorder.measured(
                 {
                     "piece": begin // messages.PART_BYTES,
@@ -169,26 +179,34 @@ class Session:
                 }
             )
 
-    async def _receive_content(self, block: Block, content: memoryview, until: float) -> int:
-        """Receive the next message; return how much of the block it brought."""
-        protocol, op, header = await self._header(until)
+    async def _receive_content(
+        self, begin: int, end: int, content: memoryview, until: float
+    ) -> int:
+        """Receive the next message; return how much it brought of what is still missing.
+
+        Args:
+            begin: Of what is missing: clients send what was asked for in one go.
+            end: Of the block.
+            content: The whole block's memory.
+            until: When to give up, in the loop's time.
+        """
+        protocol, op, length = await self._header(until)
         if (protocol, op) != (EDONKEY, Op.CONTENT):
-            rest = await self._rest(protocol, op, header, until)
+            await self._rest(protocol, op, length, until)
             if (protocol, op) == (EDONKEY, Op.OUT_OF_PARTS):
-                raise Lost(Loss.CLOSED)
-            del rest
+                raise Ended(Outcome.REFUSED)
             return 0
-        length = messages.frame_length(header) - 1 - CONTENT_HEADER_BYTES
-        about = await self._exactly(CONTENT_HEADER_BYTES, until)
-        self._recorder.received(header + about)
-        begin, end = struct.unpack_from("<II", about, HASH_BYTES)
-        is_asked = block.start <= begin < end <= block.start + block.size
-        if not is_asked or end - begin != length or not about.startswith(self._key.md4):
+        about = await self._clear(CONTENT_HEADER_BYTES, until)
+        size = length - CONTENT_HEADER_BYTES
+        first, last = struct.unpack_from("<II", about, HASH_BYTES)
+        is_next = first == begin < last == begin + size <= end
+        if not is_next or not about.startswith(self._key.md4):
             raise Malformed("content came that was not asked for")
-        with content[begin - block.start : end - block.start] as piece:
+        at = len(content) - (end - begin)
+        with content[at : at + size] as piece:
             await self._fill(piece, until)
-            self._recorder.elided("block", length, buffers.sha256_of(piece))
-        return length
+            self._recorder.elided("block", size, buffers.sha256_of(piece))
+        return size
 
     async def _send(self, data: bytes) -> None:
         await self._link.send(data)
@@ -196,36 +214,64 @@ class Session:
 
     async def _next(self, until: float) -> tuple[int, int, bytes]:
         """Return the next message: protocol, opcode and what is kept of the rest."""
-        protocol, op, header = await self._header(until)
-        return protocol, op, await self._rest(protocol, op, header, until)
-
-    async def _header(self, until: float) -> tuple[int, int, bytes]:
-        header = await self._exactly(FRAME_BYTES, until)
-        messages.frame_length(header)
-        return header[0], header[FRAME_BYTES - 1], header
-
-    async def _rest(self, protocol: int, op: int, header: bytes, until: float) -> bytes:
-        length = messages.frame_length(header) - 1
-        kind, kept = ELIDED.get((protocol, op), ("", length))
-        if kind == "block":
+        protocol, op, length = await self._header(until)
+        if (protocol, op) == (EDONKEY, Op.CONTENT):
             raise Malformed("content came that was not asked for")
-        begun = await self._exactly(min(kept, length), until)
-        self._recorder.received(header + begun)
+        return protocol, op, await self._rest(protocol, op, length, until)
+
+    async def _header(self, until: float) -> tuple[int, int, int]:
+        """Return protocol and opcode of the next message, and the length of its rest."""
+        header = await self._clear(FRAME_BYTES, until)
+        length = messages.frame_length(header) - 1
+        self._is_heard = True
+        return header[0], header[FRAME_BYTES - 1], length
+
+    async def _rest(self, protocol: int, op: int, length: int, until: float) -> bytes:
+        kind, kept = messages.kept_of(protocol, op, length)
+        begun = await self._clear(kept, until)
         if length > kept:
-            rest = await self._exactly(length - kept, until)
-            self._recorder.elided(kind, len(rest), buffers.sha256_of(memoryview(rest)))
+            digest = await self._pass_over(length - kept, until)
+            self._recorder.elided(kind, length - kept, digest)
         return begun
 
-    async def _exactly(self, count: int, until: float) -> bytes:
+    async def _pass_over(self, count: int, until: float) -> bytes:
+        """Return the SHA-256 of what comes next, of which nothing is kept."""
+        digest = hashlib.sha256()
+        scratch = bytearray(min(count, SCRATCH_BYTES))
+        try:
+            with memoryview(scratch) as memory:
+                while count:
+                    with memory[:count] as part:
+                        await self._fill(part, until)
+                        digest.update(part)
+                        count -= len(part)
+        finally:
+            scratch[:] = bytes(len(scratch))
+        return digest.digest()
+
+    async def _clear(self, count: int, until: float) -> bytes:
+        """Return so many bytes, and take down what came of them."""
         data = bytearray(count)
-        with memoryview(data) as memory:
-            await self._fill(memory, until)
+        filled = 0
+        try:
+            with memoryview(data) as memory:
+                while filled < count:
+                    with memory[filled:] as rest:
+                        filled += await self._receive(rest, until)
+        finally:
+            if filled:
+                self._recorder.received(data[:filled])
         return bytes(data)
 
     async def _fill(self, memory: memoryview, until: float) -> None:
         filled = 0
         while filled < len(memory):
-            count = await self._link.receive_into(memory[filled:], until=until)
-            if count == 0:
-                raise Lost(Loss.CLOSED)
-            filled += count
+            # Released even where it ends here: else locked memory could not be given back.
+            with memory[filled:] as rest:
+                filled += await self._receive(rest, until)
+
+    async def _receive(self, memory: memoryview, until: float) -> int:
+        count = await self._link.receive_into(memory, until=until)
+        if count == 0:
+            raise Lost(Loss.CLOSED)
+        return count
