@@ -4,13 +4,16 @@ Both are ours and share no code; what one says of a transcript, whole, changed o
 other must say, or a sighting would be disclosed that its own verifier refuses.
 """
 
+import asyncio
 import base64
 import json
 import random
 import struct
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +22,11 @@ from protech.evidence import verify
 from protech.evidence.transcript import NoTranscript
 from protech.lists.fetch_key import TorrentFile, TorrentTree
 from protech.lists.fetch_keys import key_fields
-from protech.locate.adapter import ListName, Target
+from protech.locate.adapter import Candidate, Grant, ListName, Sighting, Target
 from protech.locate.bittorrent.judge import judge
-from tests import packs
+from protech.locate.bittorrent.probe import Prober
+from protech.locate.door import Door
+from tests import packs, seeds
 from tests.packs import Talk
 
 FLAT, TORRENT = packs.flat_key(rest=70_000)
@@ -195,3 +200,27 @@ def test_a_conversation_about_another_torrent_is_judged_alike() -> None:
         content, _ = conversation(seed)
         for key in KEYS:
             same(content, key)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_a_real_client_served_is_read_alike(version: int, tmp_path: Path) -> None:
+    shared = seeds.share(tmp_path / "lab", version=version)
+    with seeds.seed(shared, "127.0.0.2", encryption="plain", transports="tcp") as candidate:
+        sighting = proved(candidate, shared.target)
+    key = shared.target.key
+    assert isinstance(key, TorrentFile | TorrentTree)
+    shown = same(sighting.transcript, key)
+    assert isinstance(shown, dict)
+    assert shown["level"] == 4
+
+
+def proved(candidate: Candidate, target: Target) -> Sighting:
+    async def work() -> Sighting:
+        prober = Prober(Door(lambda _: None))
+        grant = Grant(
+            request_sha256=bytes(32), not_after=datetime.now(UTC) + timedelta(hours=1)
+        )
+        async with asyncio.timeout(60), prober.probe(candidate, target) as conversation:
+            return await prober.prove(conversation, grant)
+
+    return asyncio.run(work())
