@@ -5,8 +5,7 @@ only where the peer hung up on a plain handshake.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
 
 from protech.locate.adapter import Transport
@@ -75,22 +74,24 @@ class Reach:
         until = asyncio.get_running_loop().time() + self._limits.connect_s
         conversation.attempts += 1
         link: Link | None = None
+        called: Called | None = None
+        first = None
         try:
             if transport in (Transport.TCP, Transport.MSE):
                 link = await self._door.connect(conversation.peer, until=until)
             else:
                 link = await utp.call(self._door, conversation.peer, until=until)
-            if transport in (Transport.TCP, Transport.UTP):
-                return _called(conversation, transport, link)
-            info_hash = conversation.key.info_hash
-            first = messages.handshake(info_hash)
-            link = await mse.encrypt(link, info_hash, first, until=until)
-            return _called(conversation, transport, link, first)
+            if transport in (Transport.MSE, Transport.UTP_MSE):
+                info_hash = conversation.key.info_hash
+                first = messages.handshake(info_hash)
+                link = await mse.encrypt(link, info_hash, first, until=until)
+            called = _called(conversation, transport, link, first)
         except (Lost, Malformed, TimeoutError) as failed:
             conversation.failed(transport, _outcome_of(failed))
-            if link is not None:
+        finally:
+            if called is None and link is not None:
                 link.close()
-        return None
+        return called
 
     async def _raced(
         self, conversation: Conversation, dialled: Dialled, until: float
@@ -115,7 +116,7 @@ class Reach:
         try:
             while tasks:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                one = done.pop()
+                one = next(task for task in tasks if task in done)  # TCP, where both stand
                 transport = tasks.pop(one)
                 try:
                     return _called(conversation, transport, one.result())
@@ -123,10 +124,18 @@ class Reach:
                     conversation.failed(transport, _outcome_of(failed))
             return None
         finally:
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError, Lost, TimeoutError):
-                    (await task).close()
+            await _give_up(tasks)
+
+
+async def _give_up(tasks: Collection[asyncio.Future[Link]]) -> None:
+    """End calls that are not needed any more, and what they came to."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and task.exception() is None:
+            task.result().close()
 
 
 def _called(

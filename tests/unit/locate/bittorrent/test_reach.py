@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pytest
 
+from protech.errors import AuthorityError
 from protech.locate.adapter import Endpoint, Transport
 from protech.locate.bittorrent import utp
 from protech.locate.bittorrent.conversation import Conversation
@@ -119,7 +120,7 @@ def test_both_race_where_tcp_does_not_answer_soon(
     over_utp.append(by_utp)
     called, conversation = reached(Lab(tcp=[TimeoutError(), tcp]))
     assert conversation.attempts == 2
-    assert (called and called.transport) in {transport, transport and Transport.UTP}
+    assert (called and called.transport) is transport
     lines = [one for one in (tcp, by_utp) if isinstance(one, Line)]
     kept = [] if called is None else [called.link]
     assert all(line.is_closed for line in lines if line not in kept)
@@ -156,3 +157,24 @@ def test_what_does_not_speak_encryption_is_noted(
 def test_after_a_plain_handshake_encryption_and_utp_are_left() -> None:
     assert INSTEAD[Transport.TCP] == (Transport.MSE, Transport.UTP)
     assert INSTEAD[Transport.UTP] == (Transport.UTP_MSE,)
+
+
+def test_where_the_authority_ends_no_connection_is_left(over_utp: Answers) -> None:
+    def stop(sent: bytes) -> bytes:
+        raise AuthorityError("The authorisation has ended.")
+
+    line = Line(answer=stop)
+    with pytest.raises(AuthorityError):
+        reached(Lab(again=[line]), Transport.MSE)
+    assert line.is_closed
+    line = Line()
+    over_utp.append(AuthorityError("The authorisation has ended."))
+    called, _ = reached(Lab(tcp=[TimeoutError(), line]))
+    assert called is not None
+    assert called.link is line
+
+
+def test_where_both_calls_may_not_be_made_it_is_said(over_utp: Answers) -> None:
+    over_utp.append(AuthorityError("The authorisation has ended."))
+    with pytest.raises(AuthorityError):
+        reached(Lab(tcp=[TimeoutError(), Lost(Loss.TIMED_OUT)]))
