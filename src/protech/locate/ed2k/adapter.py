@@ -5,23 +5,29 @@ from contextlib import AbstractAsyncContextManager
 
 from protech.locate.adapter import Candidate, Encounter, Grant, Network, Sighting, Target
 from protech.locate.door import Door
+from protech.locate.ed2k.discover import Discovery
 from protech.locate.ed2k.probe import Conversation, Prober
-from protech.locate.ed2k.servers import sources
 
 
 class Ed2k:
-    """The adapter of eDonkey."""
+    """The adapter of eDonkey and Kad."""
 
     network = Network.ED2K
 
-    def __init__(self, door: Door, *, prober: Prober | None = None) -> None:
-        """Open nothing yet."""
-        self._door = door
+    def __init__(
+        self,
+        door: Door,
+        *,
+        discovery: Discovery | None = None,
+        prober: Prober | None = None,
+    ) -> None:
+        """Open nothing yet; without a ``discovery`` only servers are asked."""
+        self._discovery = discovery or Discovery(door)
         self._prober = prober or Prober(door)
 
     def discover(self, target: Target) -> AsyncGenerator[Candidate, None]:
-        """Yield peers that the servers of the signed key name."""
-        return sources(self._door, target)
+        """Yield peers that servers and Kad name for a target as they come."""
+        return self._discovery.discover(target)
 
     def probe(
         self, candidate: Candidate, target: Target

@@ -31,7 +31,7 @@ from protech.locate.adapter import (
 from protech.locate.door import Door
 from protech.locate.ed2k.aich import Block, blocks_of
 from protech.locate.ed2k.judge import judge
-from protech.locate.ed2k.messages import HASH_BYTES
+from protech.locate.ed2k.messages import HASH_BYTES, PART_BYTES
 from protech.locate.ed2k.session import Ended, Session
 from protech.locate.links import Limits
 from protech.locate.loss import Lost
@@ -189,14 +189,17 @@ def choose(
     clients give any that still lack parts: whoever is proved to has the file has all of it.
     """
     left_out = weak | set(key.weak)
-    blocks = []
-    for part in sorted(parts):
-        of_part = blocks_of(key.size_bytes, part)
-        if len(of_part) == 1 and key.size_bytes != of_part[0].size:
+    waiting = [part for part in sorted(parts) if part * PART_BYTES < LAST_BYTE]
+    chance.shuffle(waiting)
+    for part in waiting:
+        blocks = blocks_of(key.size_bytes, part)
+        if len(blocks) == 1 and key.size_bytes != blocks[0].size:
             continue
-        blocks += [
+        strong = [
             one
-            for one in of_part
+            for one in blocks
             if one.place not in left_out and one.start + one.size < LAST_BYTE
         ]
-    return chance.choice(blocks) if blocks else None
+        if strong:
+            return chance.choice(strong)
+    return None
