@@ -120,7 +120,7 @@ def all_checks(*, today: date) -> Iterator[Check]:
     yield places()
     yield lists()
     yield index_search()
-    yield from map(extra, EXTRAS)
+    yield from map(part, EXTRAS)
     yield browser()
     yield from workers()
     yield models()
@@ -211,7 +211,7 @@ def index_search() -> Check:
     )
 
 
-def extra(name: str) -> Check:
+def part(name: str) -> Check:
     """Tell whether the packages of an extra are there."""
     missing = missing_for(name)
     if not missing:

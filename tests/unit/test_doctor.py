@@ -113,7 +113,7 @@ def test_missing_lists_browser_and_guard_are_said(monkeypatch: pytest.MonkeyPatc
     for check, advice in (
         (doctor.lists(), "lists make"),
         (doctor.browser(), "chromium"),
-        (doctor.extra("guard"), "protech[guard]"),
+        (doctor.part("guard"), "protech[guard]"),
     ):
         assert check.state is State.LACKING
         assert advice in (check.advice or "")

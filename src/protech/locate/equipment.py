@@ -13,7 +13,7 @@ from protech.lists.device import DeviceLists
 from protech.locate import ledger
 from protech.locate.archive import Archive
 from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case
-from protech.locate.clearance import open_clearance
+from protech.locate.clearance import Clearance, open_clearance
 from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
 from protech.locate.identify import Watch, read_watch
@@ -23,7 +23,7 @@ from protech.locate.limits import Politeness
 from protech.locate.listing import open_locate_list
 from protech.locate.networks_listed import ListedNetworks
 from protech.locate.outfit import Outfit
-from protech.locate.papers import Anchors, Authorisation, Paper
+from protech.locate.papers import Anchors, Authorisation
 from protech.locate.place import Database as PlaceDatabase
 from protech.locate.place import Gazetteer
 from protech.locate.schedule import Schedule
@@ -59,27 +59,12 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
         AuthorityError: A rule is not kept.
         ProtechError: Something else stands in the way; no packet was sent.
     """
-    now = datetime.now(UTC)
     async with AsyncExitStack() as stack:
-        authorisation = authorisation_in(case.papers, order.anchors)
-        timestamp = timestamp_in(case.papers, order.anchors)
-        opened = open_locate_list(order.list_name, order.anchors, order.device, now=now)
-        facts, file = stack.enter_context(opened)
-        watch = read_watch(file, sha256=facts.sha256)
-        log = stack.enter_context(case.open_log(for_writing=True))
-        clearance = open_clearance(
-            order.anchors,
-            authorisation,
-            timestamp,
-            facts,
-            requests=requests_in(case.papers),
-            logged_at=_logged_at(log),
-            ledger=_ledger(case, order),
-        )
-        _require_case(case, authorisation)
+        clearance, watch, log = _cleared(case, order, stack)
+        terms = clearance.gate.authorisation.terms
         manners = _manners(case, order)
         stack.callback(manners.close)
-        schedule = _schedule(case, order, watch, authorisation)
+        schedule = _schedule(case, order, watch, terms)
         stack.callback(schedule.close)
         networks = await stack.enter_async_context(open_networks(clearance, order.vantage))
         source = order.vantage.source
@@ -93,7 +78,7 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
             schedule=schedule,
             manners=manners,
             gazetteer=Gazetteer(
-                jurisdiction=authorisation.terms.jurisdiction,
+                jurisdiction=terms.jurisdiction,
                 databases=order.databases,
                 lists=order.networks,
             ),
@@ -108,17 +93,31 @@ async def equipped(case: Case, order: Order) -> AsyncIterator[Outfit]:
         )
 
 
-def _logged_at(log: Log) -> datetime | None:
-    state = log.last_checkpoint
-    return None if state is None else state.at
-
-
-def _require_case(case: Case, authorisation: Paper[Authorisation]) -> None:
+def _cleared(case: Case, order: Order, stack: AsyncExitStack) -> tuple[Clearance, Watch, Log]:
+    """Open papers, list and log, and with them the gate, where every rule is kept."""
+    authorisation = authorisation_in(case.papers, order.anchors)
     if authorisation.terms.case != case.name:
         raise AuthorityError(
             f"The authorisation {authorisation.terms.id} is for another case than this one; put"
             " the right one into its folder of papers. No packet was sent."
         )
+    timestamp = timestamp_in(case.papers, order.anchors)
+    now = datetime.now(UTC)
+    opened = open_locate_list(order.list_name, order.anchors, order.device, now=now)
+    facts, file = stack.enter_context(opened)
+    watch = read_watch(file, sha256=facts.sha256)
+    log = stack.enter_context(case.open_log(for_writing=True))
+    state = log.last_checkpoint
+    clearance = open_clearance(
+        order.anchors,
+        authorisation,
+        timestamp,
+        facts,
+        requests=requests_in(case.papers),
+        logged_at=None if state is None else state.at,
+        ledger=_ledger(case, order),
+    )
+    return clearance, watch, log
 
 
 def _ledger(case: Case, order: Order) -> SharedTally:
@@ -137,15 +136,12 @@ def _manners(case: Case, order: Order) -> Courtesy:
     return local_courtesy(case.folder / COURTESY, vault=vault, politeness=politeness)
 
 
-def _schedule(
-    case: Case, order: Order, watch: Watch, authorisation: Paper[Authorisation]
-) -> Schedule:
+def _schedule(case: Case, order: Order, watch: Watch, terms: Authorisation) -> Schedule:
     """Return the schedule of the targets that the authorisation covers."""
     vault = case.vault("leases")
     if order.postgres is not None:
         leases = shared_leases(order.postgres, vault=vault)
     else:
         leases = local_leases(case.folder / LEASES)
-    networks = authorisation.terms.networks
-    covered = [one for one in watch.targets if one.network in networks]
+    covered = [one for one in watch.targets if one.network in terms.networks]
     return Schedule(leases=leases, vault=vault, targets=covered, shard=order.shard)

@@ -15,7 +15,6 @@ from protech.locate.anchors import FILE, anchors_content, lab_anchors
 from protech.locate.approve import approve, propose
 from protech.locate.demo.office import AUTHORITY, Office
 from protech.locate.documents import (
-    Document,
     make_authorisation,
     make_timestamp,
     read_authorisation,
@@ -100,7 +99,35 @@ def sign_papers(
         ConfigError: They cannot be written.
     """
     now = now.replace(microsecond=0)  # papers tell seconds
-    terms = Authorisation(
+    terms = _terms(people, list_name, networks, now)
+    authorisation = sign(make_authorisation(terms), people.magistrate)
+    paper = read_authorisation(authorisation.content, anchors)
+    in_force = Timestamp(at=now - EARLIER, in_force=frozenset({paper.sha256}))
+    timestamp = sign(make_timestamp(in_force), people.clerk)
+    request = propose(
+        paper,
+        id="LAB-1-pieces",
+        list_name=list_name,
+        entries=None,
+        pieces=PIECES,
+        not_before=terms.not_before,
+        not_after=terms.not_after,
+    )
+    for key in people.operators:
+        request = approve(request, paper, key).document
+    for name, document in (
+        (AUTHORISATION, authorisation),
+        (TIMESTAMP, timestamp),
+        (f"{REQUESTS}/lab-1-pieces.json", request),
+    ):
+        write_private(papers / name, document.content)
+
+
+def _terms(
+    people: People, list_name: str, networks: frozenset[Network], now: datetime
+) -> Authorisation:
+    """Return what the lab's magistrate allows, from a moment ago for a day."""
+    return Authorisation(
         id="LAB-1",
         case=CASE,
         issuer="The lab's magistrate",
@@ -116,28 +143,3 @@ def sign_papers(
         ),
         lists=frozenset({list_name}),
     )
-    authorisation = sign(make_authorisation(terms), people.magistrate)
-    paper = read_authorisation(authorisation.content, anchors)
-    in_force = Timestamp(at=now - EARLIER, in_force=frozenset({paper.sha256}))
-    timestamp = sign(make_timestamp(in_force), people.clerk)
-    request = propose(
-        paper,
-        id="LAB-1-pieces",
-        list_name=list_name,
-        entries=None,
-        pieces=PIECES,
-        not_before=now - EARLIER,
-        not_after=now + TERM,
-    )
-    for key in people.operators:
-        request = approve(request, paper, key).document
-    for name, document in (
-        (AUTHORISATION, authorisation),
-        (TIMESTAMP, timestamp),
-        (f"{REQUESTS}/lab-1-pieces.json", request),
-    ):
-        _write(papers / name, document)
-
-
-def _write(path: Path, document: Document) -> None:
-    write_private(path, document.content)
