@@ -43,6 +43,13 @@ LAST_BYTE = 1 << 32
 """Where ranges of 32 bits end; what lies beyond is not asked for."""
 
 
+LEAST_BYTES = 128
+"""The last block of a file may be short; one shorter than this has too few different bytes."""
+
+LIMITS = Limits(piece_s=60.0)
+"""Clients give a place in their queue some 3 KiB a second, and a block has 180 KiB."""
+
+
 class Conversation:
     """A conversation with a client, as far as it went."""
 
@@ -107,7 +114,7 @@ class Prober:
     ) -> None:
         """Open nothing yet; arguments as BitTorrent's prober has them."""
         self._door = door
-        self._limits = limits or Limits()
+        self._limits = limits or LIMITS
         self._chance = chance or random.SystemRandom()
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -198,7 +205,9 @@ def choose(
         strong = [
             one
             for one in blocks
-            if one.place not in left_out and one.start + one.size < LAST_BYTE
+            if one.place not in left_out
+            and one.start + one.size < LAST_BYTE
+            and one.size >= LEAST_BYTES
         ]
         if strong:
             return chance.choice(strong)

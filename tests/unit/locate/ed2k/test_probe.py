@@ -257,6 +257,16 @@ def test_a_block_is_chosen_from_what_is_held_and_proves_something() -> None:
     assert choose(key, frozenset(), frozenset(), chance) is None
 
 
+@pytest.mark.parametrize(
+    ("size", "count"), [(probe.LEAST_BYTES - 1, 1), (probe.LEAST_BYTES, 2)]
+)
+def test_a_last_block_too_short_to_prove_anything_is_not_chosen(size: int, count: int) -> None:
+    key = replace(donkeys.key_of(WHOLE), size_bytes=BLOCK_BYTES + size)
+    chance = random.Random(1)
+    chosen = {choose(key, frozenset({0}), frozenset(), chance) for _ in range(50)}
+    assert len(chosen) == count
+
+
 def test_nothing_is_asked_for_beyond_where_ranges_end() -> None:
     part = probe.LAST_BYTE // PART_BYTES
     key = replace(donkeys.key_of(WHOLE), size_bytes=probe.LAST_BYTE + 2 * PART_BYTES)
