@@ -47,6 +47,7 @@ from protech.merkle import leaf_hash
 
 BEGUN_AT = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 REPORTED_AT = datetime(2026, 11, 29, 9, 30, tzinfo=UTC)
+CODE = "c0de" * 16
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CASE_NAME = "LAB-2026-0042"
 CERTIFICATE_SHA256 = bytes(range(32))
@@ -135,6 +136,7 @@ class CaseMaker:
             timestamp_sha256=self.pick.randbytes(32),
             watch=self.watch,
             commit=COMMIT,
+            code=CODE,
             is_lab=is_lab,
             source_addresses=("198.18.0.1",),
             databases=DATABASES,
@@ -329,6 +331,7 @@ SELF_TEST = json.dumps(
         "v": 1,
         "date": "2026-11-28",
         "commit": COMMIT,
+        "code": CODE,
         "seeds": [1, 2, 3],
         "levels": {
             "L3": {"n": 3400, "true": 3131, "precision": 0.9209, "low": 0.911, "high": 0.93},

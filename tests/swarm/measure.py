@@ -12,6 +12,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+from protech.locate.build import code_of_build
 from protech.locate.lab.error_rates import certificate, results, with_tables
 from protech.locate.lab.score import Score
 from tests.bench.locate_swarm import precision_of
@@ -44,6 +45,7 @@ def main(first: int = 1, count: int = 25, seconds: int = 60) -> None:
             seeds=range(first, seed + 1),
             kinds=FULL,
             commit=commit if is_clean else f"{commit}, changed",
+            code=code_of_build(),
             on=datetime.now(UTC).date(),
         )
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

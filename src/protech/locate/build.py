@@ -1,11 +1,49 @@
-"""Which build this is: the commit of the checkout that it runs from."""
+"""Which build this is: its commit, and the digest of the code that speaks and judges."""
 
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import protech
 
 UNKNOWN = "unknown"
 """An installed package holds no commit; its version names the release."""
+
+
+JUDGING = (
+    "evidence/events.py",
+    "evidence/transcript.py",
+    "lists/fetch_key.py",
+    "locate/adapter.py",
+    "locate/bittorrent/*.py",
+    "locate/buffers.py",
+    "locate/connections.py",
+    "locate/door.py",
+    "locate/ed2k/*.py",
+    "locate/identify.py",
+    "locate/links.py",
+    "locate/loss.py",
+    "locate/rc4.py",
+)
+"""What error rates depend on: with the same code they are the same, whatever else changed."""
+
+
+@cache
+def code_of_build() -> str:
+    """Return the SHA-256 of that code, in hex: by it a report knows what was measured of it."""
+    digest = sha256()
+    for path in _judging(Path(protech.__file__).parent):
+        digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _judging(package: Path) -> Iterator[Path]:
+    for pattern in JUDGING:
+        found = sorted(package.glob(pattern))
+        if not found:
+            raise LookupError(f"no module is {pattern}")
+        yield from found
 
 
 def commit_of_build(folder: Path | None = None) -> str:

@@ -39,6 +39,8 @@ class Run:
     timestamp_sha256: bytes = field(repr=False)
     watch: Watch
     commit: str
+    code: str
+    """Of the code that speaks, listens and judges (``build.code_of_build``)."""
     is_lab: bool
     source_addresses: Sequence[str] = field(default=(), repr=False)
     databases: Sequence[Mapping[str, object]] = ()
@@ -80,7 +82,7 @@ def run_record(run: Run, clock: ClockReading) -> Record:
         "authorisation_signatures": [dict(one) for one in run.authorisation_signatures],
         "timestamp_sha256": run.timestamp_sha256.hex(),
         "list": listed,
-        "build": {"version": __version__, "commit": run.commit},
+        "build": {"version": __version__, "commit": run.commit, "code": run.code},
         "lab": run.is_lab,
         "source_addresses": list(run.source_addresses),
         "databases": [dict(one) for one in run.databases],

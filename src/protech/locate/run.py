@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import Level
-from protech.locate.build import commit_of_build
+from protech.locate.build import code_of_build, commit_of_build
 from protech.locate.journal import Journal
 from protech.locate.observe import Looked, Observer, Parts
 from protech.locate.outfit import Outfit
@@ -145,6 +145,7 @@ class _Running:
             timestamp_sha256=gate.timestamp.sha256,
             watch=outfit.watch,
             commit=commit_of_build(),
+            code=code_of_build(),
             is_lab=outfit.clearance.is_lab,
             source_addresses=outfit.source_addresses,
             databases=[

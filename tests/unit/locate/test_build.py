@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from protech.locate.build import UNKNOWN, commit_of_build
+import protech
+from protech.locate.build import UNKNOWN, _judging, code_of_build, commit_of_build
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -44,3 +45,14 @@ def test_what_cannot_be_told_is_unknown(package: Path, tmp_path: Path) -> None:
 
 def test_this_build_tells_something() -> None:
     assert commit_of_build()
+
+
+def test_the_code_that_judges_is_told_by_its_digest() -> None:
+    assert len(code_of_build()) == 64
+    found = {path.name for path in _judging(Path(protech.__file__).parent)}
+    assert {"judge.py", "session.py", "transcript.py", "door.py"} <= found
+
+
+def test_a_module_that_is_gone_is_missed(tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="events"):
+        list(_judging(tmp_path))

@@ -131,6 +131,7 @@ def test_a_run_names_all_that_it_stands_on() -> None:
         timestamp_sha256=bytes(32),
         watch=WATCH,
         commit="abc",
+        code="c0de",
         is_lab=True,
         databases=[{"name": "lab"}],
     )

@@ -1,7 +1,7 @@
 """What was measured in hostile swarms, for docs/error-rates.md and the self-test certificate.
 
-The results are one JSON object: ``{"v":1, "date", "commit", "seeds":[int,..], "kinds":{KIND:
-peers}, "score": Score.fields}``. The page keeps its text; only what stands between its marks is
+The results are one JSON object: ``{"v":1, "date", "commit", "code", "seeds":[int,..],
+"kinds":{KIND: peers}, "score": Score.fields}``. The page keeps its text; only what stands between its marks is
 written anew.
 """
 
@@ -33,13 +33,20 @@ TRANSPORTS: Mapping[str, str] = {
 
 
 def results(
-    score: Score, *, seeds: Iterable[int], kinds: Mapping[Kind, int], commit: str, on: date
+    score: Score,
+    *,
+    seeds: Iterable[int],
+    kinds: Mapping[Kind, int],
+    commit: str,
+    code: str,
+    on: date,
 ) -> dict[str, object]:
     """Return the results of some runs as JSON."""
     return {
         "v": FORMAT_VERSION,
         "date": on.isoformat(),
         "commit": commit,
+        "code": code,
         "seeds": list(seeds),
         "kinds": {kind.value: count for kind, count in kinds.items()},
         "score": score.fields,
@@ -63,6 +70,7 @@ def certificate(found: Mapping[str, Any]) -> dict[str, object]:
         "v": 1,
         "date": found["date"],
         "commit": found["commit"],
+        "code": found["code"],
         "seeds": found["seeds"],
         "levels": levels,
         "recall": recall,

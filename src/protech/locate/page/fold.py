@@ -48,7 +48,7 @@ class Fold:
         self.size = 0
         self.run: Record = {}
         self.runs = 0
-        self.commits: set[str] = set()
+        self.builds: set[str] = set()
         self.stop: Record = {}
         self.last: Record = {}
         self.peers: dict[Key, Peer] = {}
@@ -83,7 +83,7 @@ class Fold:
             case "run":
                 self.run, self.stop = record, {}
                 self.runs += 1
-                self.commits.add(text(fields(record.get("build")), "commit"))
+                self.builds.add(text(fields(record.get("build")), "code"))
             case "stop":
                 self.stop = record
             case _:

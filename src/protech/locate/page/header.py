@@ -123,7 +123,7 @@ def _state(fold: Fold, now: datetime) -> State:
 
 
 def _measured(fold: Fold, self_test: SelfTest | None) -> Mapping[int, Rate]:
-    if self_test is None or not all(map(self_test.is_of, fold.commits)):
+    if self_test is None or not all(map(self_test.is_of, fold.builds)):
         return {}
     return self_test.levels
 

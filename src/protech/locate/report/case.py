@@ -50,6 +50,7 @@ class Run:
     listed: Listed
     build_version: str
     build_commit: str
+    build_code: str
     is_lab: bool
     source_addresses: tuple[str, ...] = field(repr=False)
     databases: tuple[Database, ...]

@@ -35,10 +35,17 @@ class Material:
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
-        """The commits that made records and are not the certificate's; all, without one."""
-        made = sorted({run.build_commit for run in self.case.runs})
+        """The commits that made records with other code than was measured; all, if none was."""
         found = self.self_test
-        return tuple(commit for commit in made if found is None or not found.is_of(commit))
+        return tuple(
+            sorted(
+                {
+                    run.build_commit
+                    for run in self.case.runs
+                    if found is None or not found.is_of(run.build_code)
+                }
+            )
+        )
 
     @property
     def measured(self) -> Mapping[int, Rate]:

@@ -109,6 +109,7 @@ def _run(index: int, fields: Fields) -> Run:
         ),
         build_version=build.text("version"),
         build_commit=_commit(build),
+        build_code=build.text_or_none("code") or "",
         is_lab=fields.flag("lab"),
         source_addresses=fields.texts("source_addresses"),
         databases=tuple(

@@ -1,6 +1,6 @@
 """The self-test certificate of a build: what it got wrong in the hostile laboratory.
 
-One JSON object: ``{"v":1, "date", "commit", "seeds":[int,..], "levels":{"L3": RATE,
+One JSON object: ``{"v":1, "date", "commit", "code", "seeds":[int,..], "levels":{"L3": RATE,
 "L4": RATE}, "recall":{NAME: RATE}}``. A rate of a level is ``{"n", "true", "precision", "low",
 "high"}``, one of recall ``{"n", "found", "recall", "low", "high"}``; ``low`` to ``high`` is a
 95 % interval. The file ships only with measured numbers: without one a report says so.
@@ -40,16 +40,17 @@ class SelfTest:
 
     measured_on: date
     commit: str
+    code: str
+    """Of the code that was measured, as ``build.code_of_build`` gives it."""
     seeds: tuple[int, ...]
     levels: Mapping[int, Rate]
     recall: Mapping[str, Rate]
     content: str
     """The file as it was read; it is put into the report as it is."""
 
-    def is_of(self, commit: str) -> bool:
+    def is_of(self, code: str) -> bool:
         """Return whether it was measured on this build, and on no other."""
-        width = min(len(self.commit), len(commit))
-        return width >= 7 and self.commit[:width] == commit[:width]
+        return bool(code) and self.code == code
 
 
 def read(content: str) -> SelfTest:
@@ -73,6 +74,7 @@ def read(content: str) -> SelfTest:
         if "T" in fields.text("date")
         else _day(fields),
         commit=commit,
+        code=(fields.digest_or_none("code") or b"").hex(),
         seeds=tuple(int(str(one)) for one in fields.items("seeds") if str(one).isdigit()),
         levels={
             int(name[1:]): _rate(fields.inner("levels").inner(name), "true", "precision")

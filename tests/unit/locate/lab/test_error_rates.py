@@ -40,6 +40,7 @@ def found() -> dict[str, Any]:
         seeds=[1, 2],
         kinds={Kind.SEED: 10, Kind.LIAR: 5},
         commit="0123456789",
+        code="c0de" * 16,
         on=date(2026, 11, 28),
     )
 

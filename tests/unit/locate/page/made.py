@@ -49,7 +49,7 @@ def run(at: datetime, *, is_lab: bool = True, days: float = 30) -> Made:
         "authorisation_sha256": "ab" * 32,
         "timestamp_sha256": "cd" * 32,
         "list": {**LISTED, "sha256": "ef" * 32, "issuer": "Example authority", "keys": 412},
-        "build": {"version": "0.4.0", "commit": "0c20ffee"},
+        "build": {"version": "0.4.0", "commit": "0c20ffee", "code": "c0de"},
         "lab": is_lab,
         "source_addresses": ["198.18.0.1"],
         "databases": [{"name": "places-a", "date": "2026-11-01", "sha256": "00" * 32}],

@@ -60,6 +60,7 @@ def test_a_measurement_counts_for_the_build_that_it_was_made_on() -> None:
     measured = SelfTest(
         measured_on=NOW.date(),
         commit="0c20ffee1234",
+        code="c0de",
         seeds=(1,),
         levels={4: rate},
         recall={},
@@ -68,7 +69,7 @@ def test_a_measurement_counts_for_the_build_that_it_was_made_on() -> None:
     fold = folded(run(NOW))
     assert header(fold, LOG, now=NOW, self_test=measured).measured == {4: rate}
     assert header(fold, LOG, now=NOW).measured == {}
-    fold.add(1, {**run(NOW), "build": {"version": "0.4.0", "commit": "badc0de"}})
+    fold.add(1, {**run(NOW), "build": {"version": "0.4.0", "code": "badc0de"}})
     assert header(fold, LOG, now=NOW, self_test=measured).measured == {}
 
 

@@ -65,7 +65,7 @@ def test_the_certificate_is_printed_with_counts_intervals_and_seeds() -> None:
 
 
 def test_a_measurement_of_another_build_is_called_so() -> None:
-    other = replace(self_test.read(SELF_TEST), commit="f" * 40)
+    other = replace(self_test.read(SELF_TEST), code="f" * 64)
     text = said(annexes.certificate(material_of(MADE, self_test=other), WORDS))
     assert WORDS.say("self_test_other_title") in text
 

@@ -20,7 +20,7 @@ def test_a_rate_counts_only_where_it_was_measured_on_this_build() -> None:
     found = self_test.read(SELF_TEST)
     assert material_of(MADE).measured == {}
     assert material_of(MADE, self_test=found).measured.keys() == {3, 4}
-    other = replace(found, commit="f" * 40)
+    other = replace(found, code="f" * 64)
     assert material_of(MADE, self_test=other).measured == {}
 
 

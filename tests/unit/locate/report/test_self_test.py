@@ -9,7 +9,7 @@ from protech.errors import SourceError
 from protech.locate.lab.error_rates import certificate, results
 from protech.locate.lab.score import Score, Share
 from protech.locate.report import self_test
-from tests.locate_case import COMMIT, SELF_TEST
+from tests.locate_case import CODE, COMMIT, SELF_TEST
 
 
 def test_a_certificate_is_read() -> None:
@@ -21,13 +21,11 @@ def test_a_certificate_is_read() -> None:
     assert found.content == SELF_TEST
 
 
-def test_a_certificate_is_of_one_commit_and_of_no_other() -> None:
+def test_a_certificate_is_of_one_code_and_of_no_other() -> None:
     found = self_test.read(SELF_TEST)
-    assert found.is_of(COMMIT)
-    assert found.is_of(COMMIT[:7])
-    assert not found.is_of(COMMIT[:6])
+    assert found.is_of(CODE)
     assert not found.is_of("")
-    assert not found.is_of("f" * 40)
+    assert not found.is_of("f" * 64)
 
 
 def test_a_date_may_have_a_time() -> None:
@@ -75,7 +73,7 @@ def test_the_certificate_that_the_lab_writes_is_the_one_that_is_read() -> None:
         relayed=0,
         mistakes={},
     )
-    found = results(score, seeds=[1], kinds={}, commit=COMMIT, on=date(2026, 11, 28))
+    found = results(score, seeds=[1], kinds={}, commit=COMMIT, code=CODE, on=date(2026, 11, 28))
     read = self_test.read(json.dumps(certificate(found)))
     assert (read.levels[3].right, read.levels[4].share) == (92, 1.0)
     assert read.recall["L4"].n == 33
