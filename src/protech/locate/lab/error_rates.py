@@ -1,8 +1,8 @@
 """What was measured in hostile swarms, for docs/error-rates.md and the self-test certificate.
 
 The results are one JSON object: ``{"v":1, "date", "commit", "code", "seeds":[int,..],
-"kinds":{KIND: peers}, "score": Score.fields}``. The page keeps its text; only what stands between its marks is
-written anew.
+"kinds":{KIND: peers}, "score": Score.fields}``. The page keeps its text; only what stands
+between its marks is written anew.
 """
 
 from collections.abc import Iterable, Mapping
