@@ -1,4 +1,4 @@
-"""docs/licences.md names whatever in the product's lock is not simply permissive."""
+"""docs/licences.md names whatever in the product's locks is not simply permissive."""
 
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -19,10 +19,10 @@ BUNDLED = re.compile(r"lib(x264|x265|heif|de265|avcodec|avformat)\b")
 
 
 def installed() -> list[Distribution]:
-    """Return the packages of the product's lock that are meant for this machine."""
-    lock = (ROOT / "requirements" / "guard.txt").read_text()
+    """Return the packages of the product's locks that are meant for this machine."""
+    locks = [(ROOT / "requirements" / name).read_text() for name in ("guard.txt", "locate.txt")]
     found = []
-    for line in pins(lock).values():
+    for line in {line: None for lock in locks for line in pins(lock).values()}:
         try:
             found.append(distribution(line.partition("==")[0]))
         except PackageNotFoundError:

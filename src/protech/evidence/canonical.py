@@ -1,46 +1,70 @@
 """Records as bytes: the one way in which each can be written, so that two people sign the same.
 
-JSON in UTF-8, keys sorted, nothing between the tokens, no number that is none.
+JSON in UTF-8, keys sorted, nothing between the tokens: what Python's own ``json`` writes, and
+every verifier makes again. The only door to orjson, which is many times faster. What the two
+would write differently is refused: numbers that are none or need an exponent, integers of more
+than 64 bits, text that is no Unicode.
 """
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-# Unchecked, a record that holds itself is a RecursionError, and all others are done sooner.
-_encode = json.JSONEncoder(
-    sort_keys=True,
-    separators=(",", ":"),
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=False,
-).encode
+import orjson
+
+_LEAST, _MOST = 1e-4, 1e16
+"""From the one to before the other, a number is written without an exponent by everybody."""
 
 _MARK = "\0" + os.urandom(16).hex()
 """Stands between records on their way; in a record it could only stand by a guess."""
-_BETWEEN = f",{_encode(_MARK)},".encode()
+_BETWEEN = b"," + orjson.dumps(_MARK) + b","
 
 
 def canonical(record: Mapping[str, object]) -> bytes:
     """Return the bytes of a record.
 
     Raises:
-        ValueError: It holds what JSON does not.
+        ValueError: It holds what JSON does not, or what can be written in several ways.
     """
-    return _encode(record).encode()
+    return _written(record)
 
 
 def canonical_each(records: Sequence[Mapping[str, object]]) -> list[bytes]:
-    """Return the bytes of each record; a third faster than one by one.
+    """Return the bytes of each record; several times faster than one by one.
 
     Raises:
-        ValueError: One holds what JSON does not.
+        ValueError: As of ``canonical``.
     """
     if not records:
         return []
     marked: list[object] = [_MARK] * (2 * len(records) - 1)
     marked[::2] = records
-    each = _encode(marked)[1:-1].encode().split(_BETWEEN)
+    each = _written(marked)[1:-1].split(_BETWEEN)
     if len(each) != len(records):
         raise ValueError("a record holds the mark that stands between records")
     return each
+
+
+def _written(value: object) -> bytes:
+    try:
+        content = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as refused:  # also what holds itself
+        raise ValueError("a record holds what JSON does not") from refused
+    _check([value])
+    return content
+
+
+def _check(values: Iterable[object]) -> None:
+    """Check that all of it, which orjson could write, is written so by everybody."""
+    for one in values:
+        kind = type(one)
+        if kind is str or kind is int:  # nearly all of it: this is asked of each value
+            continue
+        if isinstance(one, dict):
+            _check(one.values())
+        elif isinstance(one, list | tuple):
+            _check(one)
+        elif isinstance(one, float):
+            if not _LEAST <= abs(one) < _MOST and one != 0:
+                raise ValueError("JSON has several ways to write a number of a record, or none")
+        elif one is not None and not isinstance(one, str | int):
+            raise ValueError("a record holds what JSON does not")

@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 28, 13, 26, tzinfo=UTC)
 ORIGIN = "protech/case/1"
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=8,
 )
