@@ -42,6 +42,13 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
         "ICH": 1,
         "CheckDiskspace": 0,
         "NewVersionCheck": 0,
+        "AutoConnectStaticOnly": 0,
+        # It would ask the Internet for others.
+        "Serverlist": 0,
+        "Ed2kServersUrl": "",
+        "KadNodesUrl": "",
+        "IPFilterAutoLoad": 0,
+        "IPFilterURL": "",
     },
     # Without a way in for its own front-ends it does not start.
     "ExternalConnect": {

@@ -57,8 +57,7 @@ class Session:
         self._key = key
         self._limits = limits
         self._is_heard = False
-        self._is_accepted = False
-        self._has_hashes = False
+        self._is_waiting = False
 
     async def greet(self, user_hash: bytes, until: float) -> None:
         """Introduce ourselves, and hear who the peer says it is.
@@ -124,12 +123,11 @@ class Session:
         """
         try:
             until = asyncio.get_running_loop().time() + self._limits.unchoke_s
-            await self._wait_for_leave(block, until)
+            await self._wait_for_hashes(block, until)
+            await self._wait_for_leave(until)
             await self._measure(block)
-        except TimeoutError:
-            return Outcome.REFUSED if self._is_accepted else Outcome.CHOKED
-        except Lost:
-            return Outcome.REFUSED if self._is_accepted else Outcome.CHOKED
+        except (Lost, TimeoutError):
+            return Outcome.CHOKED if self._is_waiting else Outcome.REFUSED
         except (Malformed, TranscriptFull):
             return Outcome.MALFORMED
         except Ended as ended:
@@ -140,22 +138,26 @@ class Session:
         """End it."""
         self._link.close()
 
-    async def _wait_for_leave(self, block: Block, until: float) -> None:
-        """Ask for the hashes above a block and for a place in the queue, and wait for both."""
+    async def _wait_for_hashes(self, block: Block, until: float) -> None:
+        """Ask for the hashes above a block, before a place in the queue is taken for nothing."""
+        if block.size == self._key.size_bytes:
+            return
         part = block.start // messages.PART_BYTES
-        self._has_hashes = block.size == self._key.size_bytes
-        asked = messages.message(Op.START_UPLOAD, self._key.md4)
-        if not self._has_hashes:
-            asked = messages.aich_request(self._key.md4, part, self._key.aich) + asked
-        await self._send(asked)
-        while not (self._is_accepted and self._has_hashes):
+        await self._send(messages.aich_request(self._key.md4, part, self._key.aich))
+        while True:
             protocol, op, content = await self._next(until)
-            if (protocol, op) == (EDONKEY, Op.ACCEPT_UPLOAD):
-                self._is_accepted = True
-            elif (protocol, op) == (EMULE, Op.AICH_ANSWER):
+            if (protocol, op) == (EMULE, Op.AICH_ANSWER):
                 if len(content) <= HASH_BYTES:
-                    raise Ended(Outcome.REFUSED)  # it has no hashes: its file is not whole
-                self._has_hashes = True
+                    raise Ended(Outcome.REFUSED)  # it has none: its file is not whole
+                return
+
+    async def _wait_for_leave(self, until: float) -> None:
+        """Ask for a place in the queue, and wait until it is our turn."""
+        self._is_waiting = True
+        await self._send(messages.message(Op.START_UPLOAD, self._key.md4))
+        while self._is_waiting:
+            protocol, op, _ = await self._next(until)
+            self._is_waiting = (protocol, op) != (EDONKEY, Op.ACCEPT_UPLOAD)
 
     async def _measure(self, block: Block) -> None:
         begin, end = block.start, block.start + block.size
