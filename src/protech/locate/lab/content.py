@@ -146,6 +146,9 @@ def keys_of(torrent: bytes, file_index: int) -> tuple[TorrentKey, ...]:
         found.append(_key_v1(info, file_index))
     if b"file tree" in info:
         found.append(_key_v2(info, whole.get(b"piece layers", {}), file_index))
+    if len(found) == 2:
+        first, second = (key.info_hash[:20] for key in found)
+        return replace(found[0], twin=second), replace(found[1], twin=first)
     return tuple(found)
 
 

@@ -191,7 +191,11 @@ def _share(share: Share | None) -> str:
 
 
 def _percent(value: float, *, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f} %"
+    """Return a share in words; what is less than all never reads as all."""
+    told = f"{100 * value:.{digits}f}"
+    if value < 1 and told.startswith("100"):
+        return _percent(value, digits=digits + 1)
+    return f"{told} %"
 
 
 def _words(kind: str) -> str:

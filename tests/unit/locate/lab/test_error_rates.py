@@ -68,6 +68,12 @@ def test_tables_say_what_was_measured(found: dict[str, Any]) -> None:
     assert "2 swarms of 10 peers that hold pieces and 5 that do not" in told
 
 
+def test_almost_all_never_reads_as_all(found: dict[str, Any]) -> None:
+    recall = {"3": Share(hits=99_999, of=100_000), "4": Share(hits=7, of=7)}
+    score = {**SCORE.fields, "recall": {key: one.fields for key, one in recall.items()}}
+    assert "| all | 100000 | 99.999 % | 100.0 % |" in tables({**found, "score": score})
+
+
 def test_without_proofs_none_is_told_of(found: dict[str, Any]) -> None:
     found["score"] = Score(
         precision={}, recall={}, proofs=Share(), relayed=0, mistakes={}
