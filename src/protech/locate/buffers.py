@@ -8,7 +8,7 @@ import ctypes
 import hashlib
 import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from protech.lists.locked import lock_pages
 
@@ -25,7 +25,8 @@ def locked_buffer(size_bytes: int) -> Iterator[memoryview]:
         ConfigError: The system does not lock so much memory for this user.
     """
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    with mmap.mmap(-1, max(size_bytes, 1), flags) as pages:
+    pages = mmap.mmap(-1, max(size_bytes, 1), flags)
+    try:
         pages.madvise(mmap.MADV_DONTFORK)
         lock_pages(pages, len(pages))
         try:
@@ -33,6 +34,10 @@ def locked_buffer(size_bytes: int) -> Iterator[memoryview]:
                 yield memory
         finally:
             _wipe(pages)
+    finally:
+        # A reader that was cancelled may hold a part of it still: wiped, it goes with that.
+        with suppress(BufferError):
+            pages.close()
 
 
 def sha1_of(memory: memoryview) -> bytes:

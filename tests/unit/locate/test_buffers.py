@@ -54,6 +54,15 @@ def test_the_pages_are_locked_and_in_no_dump_and_no_child() -> None:
         assert {"lo", "dd", "dc"} <= flags_at(address)
 
 
+def test_a_part_that_is_held_on_to_hides_no_error_and_is_wiped() -> None:
+    held = []
+    with pytest.raises(KeyError, match="cancelled"), buffers.locked_buffer(100) as memory:
+        memory[:3] = b"abc"
+        held.append(memory[:3])
+        raise KeyError("cancelled")
+    assert held[0] == bytes(3)
+
+
 def test_what_was_in_it_is_nowhere_afterwards() -> None:
     seed = int.from_bytes(os.urandom(4))
     with buffers.locked_buffer(SIZE_BYTES) as memory:
