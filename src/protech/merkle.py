@@ -9,7 +9,6 @@ Source: RFC 6962, section 2.1 (roots and proofs); RFC 9162, sections 2.1.3.2 and
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import batched
 
 HASH_BYTES = 32
 
@@ -23,6 +22,13 @@ _NODE = b"\x01"
 def leaf_hash(data: bytes) -> bytes:
     """Return the hash under which ``data`` is a leaf."""
     return sha256(_LEAF + data).digest()
+
+
+def leaf_hashes(contents: Iterable[bytes]) -> list[bytes]:
+    """Return the leaf hash of each; a little faster than one by one."""
+    hashed = sha256
+    mark = _LEAF
+    return [hashed(mark + content).digest() for content in contents]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -144,10 +150,8 @@ def _above(level: Sequence[bytes]) -> list[bytes]:
     """Return the nodes above a level; the last one without a neighbour rises as it is."""
     hashed = sha256
     node = _NODE
-    above = [
-        hashed(node + left + right).digest()
-        for left, right in batched(level[: len(level) & ~1], 2)
-    ]
+    each = iter(level)
+    above = [hashed(node + left + right).digest() for left, right in zip(each, each)]  # noqa: B905 - the last may be alone
     if len(level) & 1:
         above.append(level[-1])
     return above

@@ -27,7 +27,10 @@ SIGN_EVERY = 256
 
 KEY = Key.of_seed(bytes(range(32)))
 DATA_KEY = bytes(range(32))
-CHAIN = Peer(name="SHA-256 chain, canonical JSON, Ed25519 every 256", version="")
+CHAIN = Peer(
+    name="SHA-256 chain, canonical JSON of the standard library, Ed25519 every 256",
+    version="",
+)
 
 Records = Sequence[Mapping[str, object]]
 

@@ -14,6 +14,7 @@ from protech.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    leaf_hashes,
     node_hash,
     root,
     verify_consistency,
@@ -23,6 +24,10 @@ from protech.merkle import (
 LEAVES = [leaf_hash(b"%d" % number) for number in range(70)]
 
 SIZES = st.integers(1, len(LEAVES))
+
+
+def test_leaves_are_hashed_together_as_each_by_itself() -> None:
+    assert leaf_hashes(b"%d" % number for number in range(70)) == LEAVES
 
 
 def recursive_root(leaves: Sequence[bytes]) -> bytes:

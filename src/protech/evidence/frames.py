@@ -128,7 +128,7 @@ def records_frame(head: Head, leaves: bytes, salted: Sequence[bytes], cipher: Ci
     """
     sizes = struct.pack(f">{len(salted)}I", *map(len, salted))
     sealed = cipher.seal(b"".join((sizes, *salted)), _bound(head, leaves), nonce=head.nonce)
-    return _whole(head, leaves + sealed[NONCE_BYTES:])
+    return _whole(head, leaves, memoryview(sealed)[NONCE_BYTES:])
 
 
 def body_bytes(count: int, salted_bytes: int) -> int:
@@ -177,5 +177,8 @@ def _bound(head: Head, leaves: bytes) -> bytes:
     return head.content + leaves
 
 
-def _whole(head: Head, body: bytes) -> bytes:
-    return b"".join((head.content, body, _CRC.pack(zlib.crc32(body))))
+def _whole(head: Head, *body: bytes | memoryview) -> bytes:
+    check = 0
+    for part in body:
+        check = zlib.crc32(part, check)
+    return b"".join((head.content, *body, _CRC.pack(check)))

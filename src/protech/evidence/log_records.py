@@ -16,10 +16,10 @@ from protech.evidence.frames import (
     salted_of,
 )
 from protech.evidence.log_walk import Damage, Frame, Place
-from protech.merkle import HASH_BYTES, leaf_hash
+from protech.merkle import HASH_BYTES, leaf_hash, leaf_hashes
 
-FRAME_BYTES = 8 << 20
-"""From here on a frame takes no more records."""
+FRAME_BYTES = 192 << 10
+"""From here on a frame takes no more records: larger ones only cost memory, fresh each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +82,12 @@ def _filled(contents: Sequence[bytes], start: int) -> int:
 
 def _frame(contents: Sequence[bytes], at: Place, *, log_id: bytes, cipher: Cipher) -> Framed:
     salts = os.urandom(SALT_BYTES * len(contents))
+    starts = range(0, len(salts), SALT_BYTES)
     salted = [
-        salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] + content
-        for i, content in enumerate(contents)
+        salts[start : start + SALT_BYTES] + content
+        for start, content in zip(starts, contents, strict=True)
     ]
-    leaves = list(map(leaf_hash, salted))
+    leaves = leaf_hashes(salted)
     head = Head(
         kind=0,
         number=at.number,
@@ -122,7 +123,7 @@ def check_leaves(frame: Frame, cipher: Cipher) -> None:
         TrustError: They are not, or it is under another key; says where.
     """
     head = frame.head
-    made = map(leaf_hash, salted_in(frame, cipher) if head.count else ())
+    made = leaf_hashes(salted_in(frame, cipher) if head.count else ())
     if b"".join(made) != frame.body[: head.count * HASH_BYTES]:
         why = "its leaves are not those of its records: it was changed on purpose"
         raise damaged([Damage(number=head.number, first=head.first, end=head.end, why=why)])
