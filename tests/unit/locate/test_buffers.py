@@ -55,11 +55,16 @@ def test_the_pages_are_locked_and_in_no_dump_and_no_child() -> None:
 
 
 def test_a_part_that_is_held_on_to_hides_no_error_and_is_wiped() -> None:
-    held = []
-    with pytest.raises(KeyError, match="cancelled"), buffers.locked_buffer(100) as memory:
-        memory[:3] = b"abc"
-        held.append(memory[:3])
-        raise KeyError("cancelled")
+    held: list[memoryview] = []
+
+    def hold() -> None:
+        with buffers.locked_buffer(100) as memory:
+            memory[:3] = b"abc"
+            held.append(memory[:3])
+            raise KeyError("cancelled")
+
+    with pytest.raises(KeyError, match="cancelled"):
+        hold()
     assert held[0] == bytes(3)
 
 
