@@ -8,6 +8,7 @@
     cgnat = "~/geo/cgnat.txt"
     name_servers = ["192.0.2.53"]       # for trackers that are named
     dht_nodes = ["192.0.2.7:6881"]      # first nodes of the DHT; none: it is not asked
+    kad_contacts = ["192.0.2.8:4672"]   # first nodes of Kad; none: it is not asked
     source = "192.0.2.99"               # the address to send from
     postgres = "service=protech"        # where several vantages share a case
     vantage = "2/4"                     # which of how many vantages this is
@@ -33,7 +34,7 @@ TABLE = "locate"
 NAME_SERVER_PORT = 53
 FLAGS: Mapping[str, Flag] = {one.value: one for one in Flag if one is not Flag.SHARED}
 TEXTS = frozenset({"source", "postgres", "vantage", *FLAGS})
-LISTS = frozenset({"databases", "name_servers", "dht_nodes"})
+LISTS = frozenset({"databases", "name_servers", "dht_nodes", "kad_contacts"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ def read_choices(settings_file: Path) -> Choices:
     return Choices(
         vantage=Vantage(
             source=None if source is None else _address("source", source),
-            dht_nodes=tuple(_endpoint("dht_nodes", one) for one in _texts(table, "dht_nodes")),
+            dht_nodes=_endpoints(table, "dht_nodes"),
+            kad_contacts=_endpoints(table, "kad_contacts"),
             name_servers=tuple(
                 Endpoint(address=_address("name_servers", one), port=NAME_SERVER_PORT)
                 for one in _texts(table, "name_servers")
@@ -114,6 +116,10 @@ def _address(name: str, text: str) -> Address:
         return ip_address(text)
     except ValueError:
         raise _wrong(name, "has what is no address") from None
+
+
+def _endpoints(table: Mapping[str, object], name: str) -> tuple[Endpoint, ...]:
+    return tuple(_endpoint(name, one) for one in _texts(table, name))
 
 
 def _endpoint(name: str, text: str) -> Endpoint:

@@ -14,14 +14,17 @@ from protech.locate.bittorrent.tracker import literal
 from protech.locate.clearance import Clearance
 from protech.locate.door import Door
 from protech.locate.ed2k.adapter import Ed2k
+from protech.locate.ed2k.discover import Discovery as Sources
+from protech.locate.ed2k.kad import Kad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
-    """Where from, and by which first nodes the DHT is asked; none: it is not."""
+    """Where from, and by which first nodes the DHT and Kad are asked; none: they are not."""
 
     source: Address | None = field(default=None, repr=False)
     dht_nodes: Sequence[Endpoint] = field(default=(), repr=False)
+    kad_contacts: Sequence[Endpoint] = field(default=(), repr=False)
     name_servers: Sequence[Endpoint] = field(default=(), repr=False)
     """None: trackers that are named are not asked."""
 
@@ -59,7 +62,7 @@ async def open_networks(clearance: Clearance, vantage: Vantage) -> AsyncIterator
             dht = await stack.enter_async_context(_dht(door, clearance, vantage))
             found[Network.BITTORRENT] = _bittorrent(door, clearance, vantage, dht)
         if Network.ED2K in networks:
-            found[Network.ED2K] = Ed2k(door)
+            found[Network.ED2K] = _ed2k(door, clearance, vantage)
         yield Networks(adapters=found, door=door)
 
 
@@ -90,6 +93,20 @@ def _bittorrent(
         ),
     )
     return BitTorrent(discovery, Prober(door))
+
+
+def _ed2k(door: Door, clearance: Clearance, vantage: Vantage) -> Ed2k:
+    anchors = clearance.anchors
+    may_reach = reachable(lab=clearance.is_lab, barred=anchors.observers)
+    ourselves = set() if clearance.is_lab else {*anchors.sources, vantage.source}
+    contacts = vantage.kad_contacts
+    kad = Kad(door, contacts, may_ask=may_reach) if contacts else None
+    return Ed2k(
+        door,
+        discovery=Sources(
+            door, may_name=lambda one: may_reach(one) and one not in ourselves, kad=kad
+        ),
+    )
 
 
 async def written(host: str) -> Sequence[Address]:

@@ -43,6 +43,7 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         tor_exit = "{tor}"
         name_servers = ["198.18.0.53"]
         dht_nodes = ["198.18.0.7:6881", "[2001:2::7]:6881"]
+        kad_contacts = ["198.18.0.8:4672"]
         source = "198.18.0.99"
         postgres = "service=protech"
         vantage = "2/4"
@@ -59,6 +60,7 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         "198.18.0.7:6881",
         "[2001:2::7]:6881",
     ]
+    assert [one.text for one in found.vantage.kad_contacts] == ["198.18.0.8:4672"]
     assert found.postgres == "service=protech"
     assert found.shard == Shard(index=1, count=4)
 

@@ -139,7 +139,7 @@ class Session:
         self._link.close()
 
     async def _wait_for_hashes(self, block: Block, until: float) -> None:
-        """Ask for the hashes above a block, before a place in the queue is taken for nothing."""
+        """Ask for the hashes above a block: without them no place in a queue is taken."""
         if block.size == self._key.size_bytes:
             return
         part = block.start // messages.PART_BYTES
