@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -209,6 +210,7 @@ class Case:
     log: Log
     run: int
     keys: tuple[FetchKey, ...] = field(repr=False)
+    authority: Officer
     request: dict[str, Any] = field(repr=False)
 
     def sighting(self, number: int, transcript: bytes, shown: Any, /, **changes: object) -> int:
@@ -289,9 +291,11 @@ def make_case(
     paper: dict[str, object] | None = None,
     terms: dict[str, object] | None = None,
     signers: int = 2,
+    signed: Callable[[dict[str, str]], list[dict[str, str]]] = lambda made: [made],
 ) -> Case:
     """Make a case whose run, entries and request are in its log."""
     officers = [Officer("A. Officer"), Officer("B. Officer")]
+    authority = Officer("A court")
     authorisation = _authorisation(officers, **(paper or {}))
     digest = hashlib.sha256(canonical(authorisation)).hexdigest()
     lines = [key_line(key) for key in keys]
@@ -306,6 +310,12 @@ def make_case(
         "case": "A-1",
         "authorisation": authorisation,
         "authorisation_sha256": digest,
+        "authorisation_signatures": signed(
+            {
+                "public_key": authority.public.hex(),
+                "signature": authority.sign(canonical(authorisation)).hex(),
+            }
+        ),
         "timestamp_sha256": "00" * 32,
         "list": {**listed, "keys": len(keys), "tree_root": root(leaves).hex()},
         "build": {"version": "0", "commit": "0"},
@@ -358,4 +368,4 @@ def make_case(
         for number, line in enumerate(lines)
     ]
     log.append([*entries, asked])
-    return Case(log=log, run=index, keys=keys, request=asked)
+    return Case(log=log, run=index, keys=keys, authority=authority, request=asked)

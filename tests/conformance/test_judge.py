@@ -5,6 +5,7 @@ Both are given the same transcripts, sound, broken and random, and must say the 
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from protech.locate.bittorrent.messages import Kind, framed
 from tests import spoken
 
 WHOLE = spoken.content(1, 5 * BLOCK_BYTES + 100)
+TWIN = bytes(range(20))
 KEYS: dict[str, TorrentKey] = {
     "file": spoken.file_key(WHOLE, piece_bytes=BLOCK_BYTES),
     "among others": spoken.file_key(
@@ -30,6 +32,8 @@ KEYS: dict[str, TorrentKey] = {
     "tree of one piece": spoken.tree_key(WHOLE, piece_bytes=8 * BLOCK_BYTES),
     "tree of one block": spoken.tree_key(WHOLE[:5000], piece_bytes=BLOCK_BYTES),
     "tree of many": spoken.tree_key(WHOLE, piece_bytes=BLOCK_BYTES),
+    "file of a hybrid": replace(spoken.file_key(WHOLE, piece_bytes=BLOCK_BYTES), twin=TWIN),
+    "tree of a hybrid": replace(spoken.tree_key(WHOLE, piece_bytes=2 * BLOCK_BYTES), twin=TWIN),
 }
 NUMBERS = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 100, BLOCK_BYTES, 2 * BLOCK_BYTES])
 
@@ -89,7 +93,9 @@ def conversations(draw: st.DrawFn, key: TorrentKey) -> bytes:
     if draw(st.integers(0, 19)):
         recorder.sent(spoken.greeting(key, reserved=messages.RESERVED, peer_id=bytes(20)))
     theirs = draw(st.sampled_from([spoken.THEIR_ID] * 19 + [bytes(20)]))
-    recorder.received(spoken.greeting(key, reserved=reserved, peer_id=theirs))
+    named = draw(st.sampled_from([key.info_hash] * 9 + [TWIN] * 9 + [bytes(20)]))
+    answered = replace(key, info_hash=named)
+    recorder.received(spoken.greeting(answered, reserved=reserved, peer_id=theirs))
     for _ in range(draw(st.integers(0, 12))):
         draw(st.sampled_from(STEPS))(draw, recorder, key)
     return recorder.finish()
@@ -219,11 +225,22 @@ def test_both_say_the_same_of_bytes(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", KEYS)
 def test_an_honest_conversation_proves(name: str) -> None:
+    assert honest(KEYS[name], KEYS[name].info_hash).level == 4
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_only_a_signed_twin_is_as_good_as_the_name(name: str) -> None:
     key = KEYS[name]
+    assert honest(key, TWIN).level == (1 if key.twin is None else 4)
+    assert honest(key, bytes(20)).level == 1
+
+
+def honest(key: TorrentKey, named: bytes) -> Judgement:
+    """Return what an honest conversation shows in which the peer names the torrent so."""
     recorder = Recorder("bittorrent", clock=lambda: 0.0)
     recorder.transport = "tcp"
     recorder.sent(spoken.greeting(key, peer_id=bytes(20)))
-    recorder.received(spoken.greeting(key))
+    recorder.received(spoken.greeting(replace(key, info_hash=named)))
     place = 1 if piece_count(key) > 1 else 0
     piece = key.first_piece + place
     whole = block_of(key, piece, 0, key.piece_bytes)
@@ -240,4 +257,4 @@ def test_an_honest_conversation_proves(name: str) -> None:
             "distinct_bytes": 256,
         }
     )
-    assert compare(recorder.finish(), key).level == 4
+    return compare(recorder.finish(), key)

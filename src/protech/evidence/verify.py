@@ -1,11 +1,11 @@
 """Checks a disclosure pack without Protech: one file, for whoever doubts it.
 
-    python verify.py PACK [--log-key KEY] [--tsa CERTIFICATE] [--lang fr]
+    python verify.py PACK [--log-key KEY] [--authority-key HEX] [--tsa CERTIFICATE] [--lang fr]
 
 It needs Python 3.12 and the package `cryptography`, and opens no network. It ends with 0 where
 all agrees, 1 where something does not, 2 where the pack cannot be read. Keys in a pack prove
-nothing: give the log's key as the unit published it, and the certificate of the time-stamping
-authority. Sources: RFC 6962, 3161 and 5652, c2sp.org/tlog-checkpoint, BEP 3, 6, 10 and 52.
+nothing: give those of the log and of the authority as they were published, and the certificate
+of the stamps. Sources: RFC 6962, 3161, 5652, c2sp.org/tlog-checkpoint, BEP 3, 6, 10 and 52.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import new, sha256
@@ -33,24 +34,27 @@ SIGNED_DATA, TST_INFO = "2a864886f70d010702", "2a864886f70d0109100104"
 CONTENT_TYPE, MESSAGE_DIGEST = "2a864886f70d010903", "2a864886f70d010904"
 SHA_2: dict[str, hashes.HashAlgorithm] = {"608648016503040201": hashes.SHA256()}
 SHA_2 |= {"608648016503040202": hashes.SHA384(), "608648016503040203": hashes.SHA512()}
-# The fields of a transcript's events, and their forms.
-NAMES = {"<": {"elided", "length", "sha256"}, "!": {"transport", "outcome"}}
-NAMES |= {"=": {"piece", "length", "sha256", "distinct_bytes"}}
-FORMS = dict.fromkeys(("piece", "offset", "length"), re.compile("[0-9]{1,9}"))
-FORMS |= dict.fromkeys(("elided", "transport", "outcome"), re.compile(r'"[a-z0-9_]{1,32}"'))
-FORMS |= {"sha256": re.compile('"[0-9a-f]{64}"'), "sha1": re.compile('"[0-9a-f]{40}"')}
-FORMS |= {"md4": re.compile('"[0-9a-f]{32}"')}
-FORMS |= {"distinct_bytes": re.compile("[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-6]")}
-# How long messages are behind their kind, where all of a kind are alike.
-SIZES = {**dict.fromkeys((0, 1, 2, 3, 14, 15), 0), **dict.fromkeys((4, 13, 17), 4)}
-SIZES |= {**dict.fromkeys((6, 8, 16), 12), 9: 2, 21: 48, 23: 48}
+# A transcript is written in one way; what is no number or text of JSON, JSON itself refuses.
+NUMBER, WORD, SHA256 = "[0-9]{1,9}", '"[a-z0-9_]{1,32}"', '"[0-9a-f]{64}"'
+MD4, SHA1 = '(?:"md4":"[0-9a-f]{32}",)?', '(?:"sha1":"[0-9a-f]{40}",)?'
+SAID, TRIED = '"[<>]","[A-Za-z0-9+/]++={0,2}"', f'"!",{{"outcome":{WORD},"transport":{WORD}}}'
+ELIDED = f'"<",{{"elided":{WORD},"length":{NUMBER},"sha256":{SHA256}}}'
+MEASURED = f'"=",{{"distinct_bytes":{NUMBER},"length":{NUMBER},{MD4}(?:"offset":{NUMBER},)?'
+MEASURED += f'"piece":{NUMBER},{SHA1}"sha256":{SHA256}}}'
+EVENTS = rf"\[(?:\[{NUMBER},(?:{SAID}|{TRIED}|{ELIDED}|{MEASURED})\],?)*+\]"
+ENDING = f'"network":{WORD},"transport":(?:null|{WORD}),"v":1'
+TRANSCRIPT = re.compile(f'{{"events":{EVENTS},{ENDING}}}')
+# How long the messages of a kind are behind it, at least and at most.
+SIZES = {**dict.fromkeys((0, 1, 2, 3, 14, 15), (0, 0)), **dict.fromkeys((4, 13, 17), (4, 4))}
+SIZES |= {**dict.fromkeys((6, 8, 16), (12, 12)), 9: (2, 2), 21: (48, 48), 23: (48, 48)}
+SIZES |= {7: (8, MESSAGE_BYTES), 20: (1, MESSAGE_BYTES)}
 
 TEXT = """
 checkpoint|The checkpoint is signed by the log's key|Le point de contrôle est signé par la clé
 included|In the signed log|Dans le journal signé
 together|Run, entry and sighting belong together|Session, entrée et constat vont ensemble
 listed|The entry is in the signed list|L'entrée est dans la liste signée
-paper|The authorisation is the one recorded|L'autorisation est celle inscrite
+paper|The authorisation is the one recorded, and signed|L'autorisation inscrite est signée
 term|Within the term of the authorisation|Dans le délai de l'autorisation
 covered|Network, list, place, level are authorised|Réseau, liste, lieu, niveau sont autorisés
 request|Two named operators signed for the piece|Deux opérateurs nommés ont signé pour la pièce
@@ -59,13 +63,11 @@ stamp|The time stamp holds|L'horodatage est valable
 key|The log's key is the one you gave|La clé du journal est celle que vous donnez
 !key|The log's key came along: COMPARED WITH NOTHING|Clé du journal jointe : COMPARÉE À RIEN
 !tsa|The stamp's certificate came along: COMPARED WITH NOTHING|Certificat joint : COMPARÉ À RIEN
-!paper|Compare the authorisation with the signed paper|Comparez l'autorisation avec l'acte signé
+!authority|Key of the authority COMPARED WITH NOTHING|Clé de l'autorité COMPARÉE À RIEN
 !unstamped|No time stamp: the unit's own clock says when|Pas d'horodatage : heure du service
 !stamped|It existed by then; its own time is the unit's|Existait alors ; heure propre du service
 !clock|The unit's clock was NOT synchronised|L'horloge du service n'était PAS synchronisée
 !lab|A LABORATORY run: it concerns nobody|Session de LABORATOIRE : ne vise personne
-0|somebody named the address; anybody can be named|adresse citée ; chacun peut l'être
-1|something accepted a connection|une connexion a été acceptée, par on ne sait quoi
 2|it shares this torrent; not that it has any of the file|partage ce torrent, sinon le fichier
 3|it says that it has pieces of the file; it may lie|dit avoir des pièces ; peut mentir
 4|it delivered a piece of the file from this address|a livré une pièce, depuis cette adresse
@@ -102,9 +104,7 @@ class Findings:
         fault, found = "", None
         try:
             found = call()
-        except InvalidSignature:
-            fault = ": the signature does not hold"
-        except BROKEN as broken:
+        except (*BROKEN, InvalidSignature) as broken:
             fault = f": {broken if isinstance(broken, Fault) else type(broken).__name__}"
         mark = ("FAILED", "ÉCHEC ")[self.language] if fault else "ok    "
         self.lines.append(f"[{mark}] {WORDS[code][self.language]}{about}{fault}")
@@ -138,10 +138,6 @@ def digest_of(*parts: bytes) -> bytes:
     return sha256(b"".join(parts)).digest()
 
 
-def _above(level: Sequence[bytes]) -> list[bytes]:
-    return [digest_of(*pair) for pair in zip(level[::2], level[1::2], strict=True)]
-
-
 def root_by(leaf: bytes, index: int, size: int, proof: Sequence[str]) -> bytes:
     """Return the root that an inclusion proof leads to (RFC 6962, 2.1.1)."""
     if size == 1:
@@ -162,8 +158,9 @@ def read_checkpoint(note: str, key: str) -> tuple[int, bytes]:
     require(public[0] == 1 and own_id.hex() == key_id, "the key is none")
     text, _, line = note.rpartition("\n\n")
     origin, size, root, *_ = text.split("\n")
-    start, made = f"\N{EM DASH} {name} ", raw(line.rpartition(" ")[2].strip(), is_hex=False)
-    is_ours = line == f"{start}{base64.b64encode(made).decode()}\n" and made[:4] == own_id
+    start = f"\N{EM DASH} {name} "
+    made = raw(line.removeprefix(start).removesuffix("\n"), is_hex=False)
+    is_ours = line.startswith(start) and line.endswith("\n") and made[:4] == own_id
     require(is_ours and origin == name, "it is of another log, or not signed by its key")
     signer = ed25519.Ed25519PublicKey.from_public_bytes(public[1:])
     signer.verify(made[4:], f"{text}\n".encode())
@@ -172,16 +169,16 @@ def read_checkpoint(note: str, key: str) -> tuple[int, bytes]:
 
 def der(data: bytes, *tags: int) -> list[bytes]:
     """Return the contents of the elements of ``data``; ``tags`` must be those of the first."""
-    found, at = [], 0
-    while at < len(data):
-        length, start = int.from_bytes(data[at + 1 : at + 2]), at + 2
+    found: list[tuple[int, bytes]] = []
+    while data:
+        length, start = data[1], 2
         if length > 127:
             start += length & 127
-            length = int.from_bytes(data[at + 2 : start])
-            require(length > 127 and data[at + 2] > 0, "the stamp is not in DER")
+            length = int.from_bytes(data[2:start])
+            require(length > 127 and data[2] > 0, "the stamp is not in DER")
         require(start + length <= len(data), "the stamp was cut")
-        found.append((data[at], data[start : start + length]))
-        at = start + length
+        found.append((data[0], data[start : start + length]))
+        data = data[start + length :]
     require([tag for tag, _ in found[: len(tags)]] == list(tags), "the stamp has no form")
     return [content for _, content in found]
 
@@ -208,9 +205,7 @@ def read_stamp(response: bytes, note: bytes, given: bytes) -> datetime:
     usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     is_for_stamps = [one.dotted_string for one in usage.value] == ["1.3.6.1.5.5.7.3.8"]
     require(usage.critical and is_for_stamps, "the certificate is not for stamps alone")
-    _, _, algorithm, signed_too, _, signature = der(signer, 0x02, 0x30, 0x30, 0xA0, 0x30, 0x04)[
-        :6
-    ]
+    _, _, algorithm, signed_too, _, signature, *_ = der(signer, 2, 0x30, 0x30, 0xA0, 0x30, 4)
     means = SHA_2[der(algorithm, 0x06)[0].hex()]
     said = {oid.hex(): der(one)[0] for oid, one in (der(one) for one in der(signed_too))}
     is_its = said[MESSAGE_DIGEST] == new(means.name, info).digest()
@@ -218,10 +213,11 @@ def read_stamp(response: bytes, note: bytes, given: bytes) -> datetime:
     # What is signed are the attributes as a SET (RFC 5652, 5.4).
     size, key = len(signed_too).to_bytes(2), certificate.public_key()
     length = b"\x82" + size if size[0] else (b"\x81" if size[1] > 127 else b"") + size[1:]
+    message = b"\x31" + length + signed_too
     if isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, b"\x31" + length + signed_too, padding.PKCS1v15(), means)
+        key.verify(signature, message, padding.PKCS1v15(), means)
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, b"\x31" + length + signed_too, ec.ECDSA(means))
+        key.verify(signature, message, ec.ECDSA(means))
     else:
         raise Fault("the authority's key is of an unknown kind")
     return at
@@ -229,25 +225,16 @@ def read_stamp(response: bytes, note: bytes, given: bytes) -> datetime:
 
 def read_transcript(content: bytes) -> dict[str, Any]:
     """Return a transcript; each of its events is one that transcripts have."""
-    found, before = canonical(content), 0
-    require(set(found) == {"events", "network", "transport", "v"}, "it is no transcript")
-    values = [{"transport": found[one] or "none"} for one in ("network", "transport")]
+    require(bool(TRANSCRIPT.fullmatch(content.decode())), "it is no transcript")
+    found, before = json.loads(content), 0
     for event in found["events"]:
         at, kind, value = event
-        require(type(at) is int and before <= at <= 86_400_000, "its times go back")
+        require(before <= at <= 86_400_000, "its times go back")
         require(kind == "!" or found["transport"] is not None, "said without a connection")
+        require(kind != "=" or value["distinct_bytes"] <= 256, "a byte has 256 values")
+        event[2] = raw(value, is_hex=False) if isinstance(value, str) else value
         before = at
-        if isinstance(value, str):
-            require(kind in {"<", ">"} and value != "", "the transcript has an unknown event")
-            event[2] = raw(value, is_hex=False)
-        else:
-            names = set(value) - ({"offset", "sha1", "md4"} if kind == "=" else set())
-            require(names == NAMES[kind], "the transcript has an unknown event")
-            values.append(value)
-    parts = [(name, json.dumps(value)) for one in values for name, value in one.items()]
-    is_sound = all(FORMS[name].fullmatch(value) for name, value in parts)
-    require(is_sound and json.dumps(found["v"]) == "1", "the transcript has an unknown value")
-    return found
+    return dict(found)
 
 
 def replay(content: bytes, key: Fields) -> dict[str, Any]:
@@ -261,33 +248,38 @@ def replay(content: bytes, key: Fields) -> dict[str, Any]:
             heard.hear(kind, value)
     except Fault as broken:
         fault = str(broken)
-    shown = {"level": 0, "client": None, "claims": None, "proof": None, "fault": fault}
-    shown |= {} if found["transport"] is None else heard.shown()
-    return {**shown, "network": found["network"], "transport": found["transport"]}
+    said = {one: found[one] for one in ("network", "transport")}
+    shown = {**heard.shown(), **said, "fault": fault}
+    return shown if found["transport"] is not None else {**shown, "level": 0}
 
 
 class BitTorrent:
     """One conversation, heard again; ``hear`` raises Fault where the protocol is broken."""
 
     def __init__(self, key: Fields) -> None:
-        self.is_v2 = key["kind"] == "torrent_v2"
+        self.is_v2, self.root = key["kind"] == "torrent_v2", key.get("root")
         self.size, self.width = key["size_bytes"], key["piece_bytes"]
-        self.info_hash = bytes.fromhex(key["info_hash"])[:20]
-        self.start = 0 if self.is_v2 else key["first_byte"]
-        self.end = self.size if self.is_v2 else key["torrent_bytes"]
-        listed = (key["layer"] or [key["root"]]) if self.is_v2 else key["pieces"]
-        self.digests, self.root = list(map(bytes.fromhex, listed)), key.get("root")
-        self.first = key["first_piece"] if self.is_v2 else self.start // self.width
-        self.total = key["torrent_pieces"] if self.is_v2 else -(-self.end // self.width)
+        own, twin = bytes.fromhex(key["info_hash"])[:20], bytes.fromhex(key.get("twin") or "")
+        self.names = {">": {own}, "<": {own, twin}}  # a hybrid may answer with its other hash
+        if self.is_v2:
+            self.start, self.end, listed = 0, self.size, key["layer"] or [self.root]
+            self.first, self.total = key["first_piece"], key["torrent_pieces"]
+        else:
+            self.start, self.end = key["first_byte"], key["torrent_bytes"]
+            listed = key["pieces"]
+            self.first, self.total = self.start // self.width, -(-self.end // self.width)
         is_sane = self.size > 0 and 0 <= self.first <= self.total - len(listed) < 1 << 24
         require(is_sane, "the listed key is of no torrent")
         # How many layers stand between a block and the listed hash above it (BEP 52).
         blocks = -(-min(self.size, self.width) // BLOCK)
-        self.height = ((self.width // BLOCK if key.get("layer") else blocks) - 1).bit_length()
-        twice = {at for at, one in enumerate(listed) if listed.count(one) > 1}
-        self.weak = twice | set(key["weak"])
+        self.height: int = (
+            (self.width // BLOCK if key.get("layer") else blocks) - 1
+        ).bit_length()
+        counts, self.digests = Counter(listed), list(map(bytes.fromhex, listed))
+        self.weak = {*key["weak"], *(i for i, one in enumerate(listed) if counts[one] > 1)}
         self.data, self.shake = {">": b"", "<": b""}, {">": b"", "<": b""}
-        self.held, self.is_told = 0, False  # a bit for each piece, the last one's lowest
+        # A bitfield as it is on the wire, the first piece's bit highest.
+        self.held, self.bits, self.is_told = 0, -(-self.total // 8) * 8, False
         self.asked: set[bytes] = set()
         self.blocks: dict[int, dict[int, tuple[int, str]]] = {}
         self.hashes: list[bytes] = []
@@ -297,55 +289,46 @@ class BitTorrent:
         """Take the next event."""
         if isinstance(value, bytes):
             self.data[kind] += value
-            if not self.shake[kind] and len(self.data[kind]) >= 68:
-                self._greet(kind)
-            for message in self._messages(kind):
-                if kind == "<":
-                    self._take(message[0], message[1:])
-                else:  # a request, for a block or for hashes; nothing else of ours matters
-                    self.asked |= {message} if message[0] in {6, 21} else set()
+            while message := self._next(kind):
+                if not self.shake[kind]:
+                    self._greet(kind, message)
+                elif kind == "<" and len(message) > 4:
+                    self._take(message[4], message[5:])
+                elif message[4:5] in {b"\6", b"\x15"}:  # else it asks neither block nor hashes
+                    self.asked.add(message[4:])
         elif kind == "<":
             self._elide(value["length"], value["sha256"])
         elif kind == "=" and self.shake["<"]:
             self.proof = self.proof or self._proof(value)
 
-    def _greet(self, kind: str) -> None:
-        made, self.data[kind] = self.data[kind][:68], self.data[kind][68:]
-        is_ours = made[:20] == b"\x13BitTorrent protocol" and made[28:48] == self.info_hash
+    def _next(self, kind: str) -> bytes:
+        data = self.data[kind]
+        end = 4 + int.from_bytes(data[:4] if len(data) > 3 else b"") if self.shake[kind] else 68
+        require(end <= 4 + MESSAGE_BYTES, "a message is too long")
+        if len(data) < end:
+            return b""
+        self.data[kind] = data[end:]
+        return data[:end]
+
+    def _greet(self, kind: str, made: bytes) -> None:
+        is_ours = made[:20] == b"\x13BitTorrent protocol" and made[28:48] in self.names[kind]
         require(is_ours, "no handshake for this info-hash")
-        if kind == "<":
-            require(self.shake[">"] != b"", "the peer spoke first")
-            require(made[48:] != self.shake[">"][48:], "an echo of our own handshake")
+        require(kind == ">" or self.shake[">"] != b"", "the peer spoke first")
+        require(made[48:] != self.shake[">"][48:], "an echo of our own handshake")
         self.shake[kind] = made
 
-    def _messages(self, kind: str) -> Iterator[bytes]:
-        while self.shake[kind] and len(data := self.data[kind]) >= 4:
-            end = 4 + int.from_bytes(data[:4])
-            require(end <= 4 + MESSAGE_BYTES, "a message is too long")
-            if len(data) < end:
-                return
-            self.data[kind] = data[end:]
-            if end > 4:
-                yield data[4:end]
-
     def _take(self, kind: int, body: bytes) -> None:
-        spare, number = -self.total % 8, int.from_bytes(body)
+        number, every = int.from_bytes(body), ((1 << self.total) - 1) << self.bits - self.total
         is_fast = self.shake["<"][27] & self.shake[">"][27] & 4
-        size = {**SIZES, 5: (self.total + spare) // 8}.get(kind, len(body))
-        is_sound = len(body) == size and len(body) >= {7: 8, 20: 1}.get(kind, 0)
-        is_sound = is_sound and (bool(is_fast) or not 13 <= kind <= 17)
-        is_sound = is_sound and (kind != 4 or number < self.total)
-        is_whole = kind != 5 or number % (1 << spare) == 0
-        require(is_sound and is_whole, f"message {kind} is malformed")
-        if kind == 4:
-            self.held |= 1 << (self.total - 1 - number)
-        elif kind == 5:
-            self.held |= number >> spare
-        elif kind == 14:
-            self.held = (1 << self.total) - 1
-        elif kind == 22:
+        whole = self.bits // 8
+        least, longest = {**SIZES, 5: (whole, whole)}.get(kind, (0, MESSAGE_BYTES))
+        is_sound = least <= len(body) <= longest and (is_fast > 0 or not 13 <= kind <= 17)
+        most = {4: self.total - 1, 5: number & every}.get(kind, number)
+        require(is_sound and number <= most, f"message {kind} is malformed")
+        said = {4: 1 << self.bits - 1 - number if kind == 4 else 0, 5: number, 14: every, 15: 0}
+        self.is_told, self.held = self.is_told or kind in said, self.held | said.get(kind, 0)
+        if kind == 22:
             self._take_hashes(body[:48], body[48:])
-        self.is_told = self.is_told or kind in {4, 5, 14, 15}
 
     def _take_hashes(self, asked: bytes, given: bytes) -> None:
         index, count, layers = (int.from_bytes(asked[at : at + 4]) for at in (36, 40, 44))
@@ -375,63 +358,74 @@ class BitTorrent:
             return None
         first = (place if self.is_v2 else found["piece"]) * self.width
         size, listed = min(self.width, self.end - first), self.digests[place]
+        is_shown = self.start <= first and first + size <= self.start + self.size
         blocks = self.blocks.get(found["piece"], {})
         if at is None:
-            is_shown = self._is_whole(found, blocks, size, listed)
-            is_inside = self.start <= first and first + size <= self.start + self.size
-            is_shown, digest = is_shown and is_inside, listed.hex()
+            is_shown = is_shown and self._is_whole(found, blocks, size, listed)
+            digest = listed.hex()
         else:
             size, leaf = min(BLOCK, size - at), bytes.fromhex(digest)
             is_shown = self.is_v2 and at % BLOCK == 0 and blocks.get(at) == (size, digest)
             led = (self._led(one, (first + at) // BLOCK, leaf) for one in self.hashes)
             is_shown = is_shown and listed in (led if self.height else [leaf])
-        is_shown = is_shown and found["length"] == size
-        if not is_shown or found["distinct_bytes"] < DISTINCT_BYTES:
+        if not is_shown or found["length"] != size or found["distinct_bytes"] < DISTINCT_BYTES:
             return None
         kept = {one: found[one] for one in ("piece", "sha256", "distinct_bytes")}
         offset = first + (at or 0) - self.start
         return {**kept, "offset_bytes": offset, "length_bytes": size, "digest": digest}
 
     def _is_whole(self, found: Fields, blocks: Blocks, size: int, listed: bytes) -> bool:
-        at, leaves = 0, [raw(leaf) for _, (_, leaf) in sorted(blocks.items())]
-        for begin, (length, _) in sorted(blocks.items()):
-            is_next = begin == at and (not self.is_v2 or length == min(BLOCK, size - at))
-            at = at + length if is_next else -1
-        if at != size or (len(leaves) == 1 and leaves[0].hex() != found["sha256"]):
-            return False
-        if not self.is_v2:
-            return bool(found.get("sha1") == listed.hex())
+        begins = sorted(blocks)
+        ends = [begin + blocks[begin][0] for begin in begins]
+        leaves = [bytes.fromhex(blocks[begin][1]) for begin in begins]
+        is_so = [0, *ends] == [*begins, size]  # they follow each other, and are all
+        is_so = is_so and (len(leaves) > 1 or leaves[0].hex() == found["sha256"])
+        if not is_so or not self.is_v2:
+            return bool(is_so and found.get("sha1") == listed.hex())
         leaves += [bytes(32)] * ((1 << self.height) - len(leaves))
-        while len(leaves) > 1:
-            leaves = _above(leaves)
-        return leaves == [listed]
+        return begins == list(range(0, size, BLOCK)) and self._above(leaves, 0, []) == listed
 
-    def _led(self, hashes: bytes, number: int, leaf: bytes) -> bytes:
-        base, index, count = (int.from_bytes(hashes[at : at + 4]) for at in (32, 36, 40))
-        each = [hashes[at : at + 32] for at in range(48, len(hashes), 32)]
-        level, uncles, at = each[:count], each[count:], number - index
-        if base or not 0 <= at < count or level[at] != leaf:
-            return b""
+    def _led(self, found: bytes, number: int, leaf: bytes) -> bytes:
+        base, index, count = (int.from_bytes(found[at : at + 4]) for at in (32, 36, 40))
+        each = [found[at : at + 32] for at in range(48, len(found), 32)]
+        is_its = base == 0 and index <= number < index + count and each[number - index] == leaf
+        return self._above(each[:count], number, each[count:]) if is_its else b""
+
+    def _above(self, level: list[bytes], number: int, uncles: list[bytes]) -> bytes:
+        """Return the node above leaf ``number`` that is as high as the listed one."""
+        at = number % len(level) >> self.height
         for height in range(self.height):
-            if len(level) > 1:
-                level, at = _above(level), at >> 1
-                leaf = level[at]
-            else:  # one that is missing leads nowhere
-                pair = (leaf, uncles.pop(0) if uncles else b"")
-                leaf = digest_of(*(pair[::-1] if number >> height & 1 else pair))
-        return leaf
+            pairs = list(zip(level[::2], level[1::2], strict=False))
+            if len(level) == 1:  # an uncle that is missing leads nowhere
+                pair = (level[0], uncles.pop(0) if uncles else b"")
+                pairs = [pair[::-1] if number >> height & 1 else pair]
+            level = [digest_of(left, right) for left, right in pairs]
+        return level[at]
 
     def shown(self) -> dict[str, Any]:
         """Return what the conversation shows, in the words of a record."""
-        wire = (self.held << (-self.total % 8)).to_bytes(-(-self.total // 8))
-        after = self.total - self.first - len(self.digests)
-        listed = (self.held >> after & ((1 << len(self.digests)) - 1)).bit_count()
-        counts = {"held": self.held.bit_count(), "total": self.total, "listed_held": listed}
-        counts["listed_total"] = len(self.digests)
-        claims = {**counts, "bitfield_sha256": digest_of(wire).hex()} if self.is_told else None
+        every = range(self.first, self.first + len(self.digests))
+        listed = self.held >> self.bits - every.stop & ((1 << len(every)) - 1)
+        claims: dict[str, Any] = {"held": self.held.bit_count(), "total": self.total}
+        claims |= {"listed_held": listed.bit_count(), "listed_total": len(every)}
+        claims["bitfield_sha256"] = digest_of(self.held.to_bytes(self.bits // 8)).hex()
         level = 1 if not self.shake["<"] else 4 if self.proof else 3 if listed else 2
         client = self.shake["<"][48:].hex() or None
-        return {"level": level, "client": client, "claims": claims, "proof": self.proof}
+        said = {"level": level, "client": client, "proof": self.proof}
+        return {**said, "claims": claims if self.is_told else None}
+
+
+def signers(signatures: Sequence[Fields], message: bytes) -> set[str]:
+    """Return the keys of signatures, all of which hold: ECDSA on P-256, or Ed25519."""
+    for one in signatures:
+        public, made = raw(one["public_key"]), raw(one["signature"])
+        if len(public) == 32:
+            ed25519.Ed25519PublicKey.from_public_bytes(public).verify(made, message)
+        else:
+            r_and_s = (int.from_bytes(one) for one in (made[:32], made[32:]))
+            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+            key.verify(utils.encode_dss_signature(*r_and_s), message, ec.ECDSA(hashes.SHA256()))
+    return {one["public_key"] for one in signatures}
 
 
 def open_record(part: Fields, size: int, top: bytes) -> dict[str, Any]:
@@ -445,23 +439,24 @@ def open_record(part: Fields, size: int, top: bytes) -> dict[str, Any]:
 class Sighting:
     """A sighting and the records that it rests on."""
 
-    def __init__(self, records: Fields) -> None:
+    def __init__(self, records: Fields, authorities: Sequence[str] = ()) -> None:
         names = ("run", "entry", "sighting", "proof_request")
         self.run, self.entry, self.it, self.request = (records.get(one) or {} for one in names)
-        self.paper: Fields = {}
-        self.key: Fields = {}
+        self.paper, self.key = dict[str, Any](), dict[str, Any]()
+        self.authorities, self.signed = set(authorities), set[str]()
 
-    def check(self, findings: Findings, about: str = "") -> None:
+    def check(self, findings: Findings) -> None:
         """Note how each check comes out, and what the reader must know."""
         checks = {"together": self._together, "listed": self._listed, "paper": self._papers}
         checks |= {"term": self._in_term, "covered": self._covered, "replay": self._replayed}
         checks |= {"request": self._requested} if self.it.get("level") == 4 else {}
         for code, check in checks.items():
-            findings.check(code, check, about)
-        clock = self.it.get("clock", {}).get("synchronised")
-        told = {"paper": True, "lab": self.run.get("lab"), "clock": not clock}
-        for code in (one for one, is_so in told.items() if is_so):
-            findings.note(code)
+            findings.check(code, check)
+        told = {"authority": not self.authorities, "lab": self.run.get("lab")}
+        told["clock"] = not self.it.get("clock", {}).get("synchronised")
+        whose = f" ({self.paper.get('issuer')}: {', '.join(sorted(self.signed))})"
+        for code in filter(told.get, told):
+            findings.note(code, whose if code == "authority" else "")
 
     def _together(self) -> None:
         run, entry, it = self.run, self.entry, self.it
@@ -481,10 +476,13 @@ class Sighting:
 
     def _papers(self) -> None:
         given = self.run["authorisation"]
-        text = given.get("document", dumps(given))
-        is_it = digest_of(text.encode()).hex() == self.run["authorisation_sha256"]
-        self.paper = canonical(text.encode())
+        text = given.get("document", dumps(given)).encode()
+        is_it = digest_of(text).hex() == self.run["authorisation_sha256"]
+        self.paper = canonical(text)
         require(is_it and self.paper["case"] == self.run["case"], "it is another one")
+        self.signed = signers(self.run["authorisation_signatures"], text)
+        require(len(self.signed) > 0, "nobody has signed it")
+        require(self.authorities <= self.signed, "a key that you gave has not signed it")
 
     def _in_term(self, paper: Fields | None = None) -> None:
         paper, it = self.paper if paper is None else paper, self.it
@@ -507,10 +505,14 @@ class Sighting:
 
     def _requested(self) -> None:
         text, it, run = self.request["request"].encode(), self.it, self.run
-        terms, digest = canonical(text), digest_of(text).hex()
+        terms, digest, signatures = (
+            canonical(text),
+            digest_of(text).hex(),
+            self.request["signatures"],
+        )
         is_it = digest == self.request["request_sha256"] == it["request_sha256"]
-        said = {"kind": "proof_request", "case": run["case"], "list": it["list"]["name"]}
-        said["authorisation_sha256"] = run["authorisation_sha256"]
+        said = {one: run[one] for one in ("case", "authorisation_sha256")}
+        said |= {"kind": "proof_request", "list": it["list"]["name"]}
         is_it = is_it and {**terms, **said} == terms and self.request["index"] < it["index"]
         is_for = terms["entries"] == "all" or it["entry"] in terms["entries"]
         is_for = is_for and it["network"] in terms["networks"]
@@ -518,12 +520,9 @@ class Sighting:
         self._in_term(terms)
         named = [one for one in self.paper["operators"] if one["kind"] == "p256" or run["lab"]]
         keys = {base64.b64decode(one["public_key"]).hex(): one["name"] for one in named}
-        for one in self.request["signatures"]:
-            is_named = keys.get(one["public_key"]) == one["operator"]
-            require(is_named, "somebody signed whom the authorisation does not name")
-            _check_operator(one["public_key"], one["signature"], text)
-        signers = {one["public_key"] for one in self.request["signatures"]}
-        require(len(signers) > 1, "fewer than two operators have signed")
+        is_named = all(keys[one["public_key"]] == one["operator"] for one in signatures)
+        require(is_named, "somebody signed whom the authorisation does not name")
+        require(len(signers(signatures, text)) > 1, "fewer than two operators have signed")
 
     def _replayed(self) -> None:
         it, shown = self.it, replay(base64.b64decode(self.it["transcript"]), self.key)
@@ -535,17 +534,6 @@ class Sighting:
         network = "ed2k" if self.key["kind"] == "ed2k" else "bittorrent"
         is_so = not wrong and it["network"] == network
         require(is_so, f"it shows another {' '.join(wrong) or 'network'}")
-
-
-def _check_operator(public: str, signature: str, message: bytes) -> None:
-    """Check a token's signature (ECDSA on P-256), or in a laboratory one of Ed25519."""
-    point, made = raw(public), raw(signature)
-    if len(point) == 32:
-        ed25519.Ed25519PublicKey.from_public_bytes(point).verify(made, message)
-        return
-    both = utils.encode_dss_signature(int.from_bytes(made[:32]), int.from_bytes(made[32:]))
-    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-    key.verify(both, message, ec.ECDSA(hashes.SHA256()))
 
 
 def check_pack(findings: Findings, pack: Fields, options: argparse.Namespace) -> str:
@@ -570,7 +558,7 @@ def check_pack(findings: Findings, pack: Fields, options: argparse.Namespace) ->
     for kind, part in pack["records"].items():
         check_it = partial(open_record, part, size, top)
         records[kind] = findings.check("included", check_it, f" ({kind})")
-    Sighting(records).check(findings)
+    Sighting(records, options.authority_key).check(findings)
     level = str((records.get("sighting") or {}).get("level"))
     words = [WORDS[one][findings.language] for one in (level, f"{level}!") if one in WORDS]
     return f"L{level}: {'; '.join(words)}"
@@ -581,6 +569,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pack", type=Path)
     parser.add_argument("--log-key", type=str.strip, help="the log's public key, name+id+key")
+    parser.add_argument("--authority-key", action="append", default=[], help="in hex; of each")
     parser.add_argument("--tsa", type=lambda name: Path(name).read_bytes(), help="a file")
     parser.add_argument("--lang", choices=("en", "fr"), default="en")
     options = parser.parse_args(arguments)

@@ -35,7 +35,8 @@ class TorrentFile:
 
     ``torrent_bytes`` is the size of all its files together. ``weak`` are the places in
     ``pieces`` of those that prove nothing: of low entropy, or in other files, too.
-    ``trackers`` are the only ones that are asked.
+    ``trackers`` are the only ones that are asked. ``twin`` are 20 bytes of a hybrid torrent's
+    other info-hash: it has the same pieces, so that a peer may answer with either (BEP 52).
     """
 
     info_hash: bytes = field(repr=False)
@@ -47,6 +48,7 @@ class TorrentFile:
     pieces: tuple[bytes, ...] = field(repr=False)
     weak: tuple[int, ...] = ()
     trackers: tuple[str, ...] = field(default=(), repr=False)
+    twin: bytes | None = field(default=None, repr=False)
 
     @property
     def first_piece(self) -> int:
@@ -65,7 +67,7 @@ class TorrentTree:
 
     A file of one piece or less has no layer. ``first_piece`` and ``torrent_pieces`` count
     pieces of the torrent, in which each file begins with a piece of its own. ``weak`` are
-    places in the file's pieces, and ``trackers`` are as in ``TorrentFile``.
+    places in the file's pieces; ``trackers`` and ``twin`` are as in ``TorrentFile``.
     """
 
     info_hash: bytes = field(repr=False)
@@ -78,6 +80,7 @@ class TorrentTree:
     layer: tuple[bytes, ...] = field(default=(), repr=False)
     weak: tuple[int, ...] = ()
     trackers: tuple[str, ...] = field(default=(), repr=False)
+    twin: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ def _torrent(fields: dict[str, object]) -> TorrentFile:
         pieces=_hashes(fields, "pieces", 20),
         weak=_weak(fields),
         trackers=_addresses(fields, "trackers", TRACKER),
+        twin=_twin(fields),
     )
     end = key.first_byte + key.size_bytes
     if len(key.pieces) != (end - 1) // key.piece_bytes - key.first_piece + 1:
@@ -155,6 +159,7 @@ def _tree(fields: dict[str, object]) -> TorrentTree:
         layer=_hashes(fields, "layer", 32),
         weak=_weak(fields),
         trackers=_addresses(fields, "trackers", TRACKER),
+        twin=_twin(fields),
     )
     if key.piece_bytes.bit_count() != 1:
         raise NoFetchKey("'piece_bytes' is no power of two")
@@ -225,6 +230,10 @@ def _hashes(fields: dict[str, object], key: str, width: int) -> tuple[bytes, ...
     if not isinstance(value, list) or len(value) > PIECES:
         raise NoFetchKey(f"'{key}' is no list of at most {PIECES} hashes")
     return tuple(_raw(key, one, width) for one in value)
+
+
+def _twin(fields: dict[str, object]) -> bytes | None:
+    return _hex(fields, "twin", 20) if "twin" in fields else None
 
 
 def _hex(fields: dict[str, object], key: str, width: int) -> bytes:

@@ -109,10 +109,11 @@ class KeyWriter:
 
 
 def key_fields(key: FetchKey) -> dict[str, object]:
-    """Return a key as its line holds it."""
+    """Return a key as its line holds it; what it has not is left out."""
     kind = next(name for name, one in KINDS.items() if isinstance(key, one))
-    fields = {name: _as_json(getattr(key, name)) for name in key.__dataclass_fields__}
-    return {"kind": kind, **fields}
+    fields = {name: getattr(key, name) for name in key.__dataclass_fields__}
+    held = {name: _as_json(value) for name, value in fields.items() if value is not None}
+    return {"kind": kind, **held}
 
 
 def key_line(key: FetchKey) -> bytes:

@@ -107,8 +107,9 @@ def test_a_pack_has_the_first_stamp_that_covers_it(
     path = tmp_path / "pack"
     path.write_bytes(disclosure.pack(first))
     certificate = str(authority.home / "certificate.pem")
-    key = case.log.about.key.text
-    assert verify.main([str(path), "--tsa", certificate, "--log-key", key]) == 0
+    keys = ["--log-key", case.log.about.key.text]
+    keys += ["--authority-key", case.authority.public.hex()]
+    assert verify.main([str(path), "--tsa", certificate, *keys]) == 0
     said = capsys.readouterr().out
     assert "The time stamp holds" in said
     assert "NOTHING" not in said

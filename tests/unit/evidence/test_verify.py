@@ -6,11 +6,13 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 
 from protech.evidence import verify
 from protech.evidence.log_checkpoint import SignedState
@@ -87,12 +89,71 @@ def test_a_given_key_is_compared(
     tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pack = pack_of(case, sighted(case))
-    assert run(tmp_path, pack, "--log-key", case.log.about.key.text) == 0
+    keys = (
+        "--log-key",
+        case.log.about.key.text,
+        "--authority-key",
+        case.authority.public.hex(),
+    )
+    assert run(tmp_path, pack, *keys) == 0
     assert "COMPARED WITH NOTHING" not in capsys.readouterr().out
     key = case.log.about.key
     other = NoteKey(name=key.name, kind=key.kind, public=Key.generate().public)
     assert run(tmp_path, pack, "--log-key", other.text) == 1
     assert run(tmp_path, pack, "--log-key", "none") == 1
+
+
+def test_the_authority_has_signed_with_the_keys_that_are_given(
+    tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = pack_of(case, sighted(case))
+    key, other = case.authority.public.hex(), packs.Officer("B court").public.hex()
+    assert run(tmp_path, pack) == 0
+    assert f"Key of the authority COMPARED WITH NOTHING (A court: {key})" in said_in(capsys)
+    assert run(tmp_path, pack, "--authority-key", key) == 0
+    for given in (
+        ("--authority-key", other),
+        ("--authority-key", key, "--authority-key", other),
+    ):
+        assert run(tmp_path, pack, *given) == 1
+        assert "a key that you gave has not signed it" in said_in(capsys)
+
+
+def said_in(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("signatures", "why"),
+    [
+        (lambda made: [], "nobody has signed it"),
+        (lambda made: [{**made, "signature": "00" * 64}], "InvalidSignature"),
+        (lambda made: [{**made, "signature": "01" * 64}], "InvalidSignature"),
+        (
+            lambda made: [made, {**made, "public_key": packs.Officer("").public.hex()}],
+            "Invalid",
+        ),
+    ],
+)
+def test_an_authorisation_that_nobody_signed_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    signatures: Callable[[dict[str, str]], list[dict[str, str]]],
+    why: str,
+) -> None:
+    made = packs.make_case(tmp_path / "log", (FLAT,), signed=signatures)
+    with made.log:
+        assert run(tmp_path, pack_of(made, sighted(made))) == 1
+    assert f"and signed: {why}" in said_in(capsys)
+
+
+def test_an_authority_may_sign_with_ed25519() -> None:
+    key = Key.generate()
+    text = b"what was authorised"
+    signature = {"public_key": key.public.hex(), "signature": key.sign(text).hex()}
+    assert verify.signers([signature], text) == {key.public.hex()}
+    with pytest.raises(InvalidSignature):
+        verify.signers([signature], text + b".")
 
 
 def test_what_is_no_pack_cannot_be_read(
@@ -284,6 +345,34 @@ def flat_piece(place: int) -> bytes:
 
 def bad_piece(data: bytes) -> Talk:
     return Talk(FLAT).greet().bitfield().piece(FLAT.first_piece + 1, data)
+
+
+@pytest.mark.parametrize(
+    ("twin", "answer", "level"),
+    [
+        (bytes(20), bytes(20), 3),
+        (bytes(20), FLAT.info_hash, 3),
+        (bytes(20), bytes([1] * 20), 1),
+        (None, bytes(20), 1),
+        (None, FLAT.info_hash, 3),
+    ],
+)
+def test_a_hybrid_may_answer_with_the_twin_that_is_listed(
+    twin: bytes | None, answer: bytes, level: int
+) -> None:
+    key = replace(FLAT, twin=twin)
+    talk = Talk(key)
+    talk.recorder.sent(packs.handshake(key, packs.OURS))
+    talk.recorder.received(packs.handshake(replace(key, info_hash=answer), packs.THEIRS))
+    assert shown_by(talk.bitfield().end(), key)["level"] == level
+
+
+def test_we_never_call_with_the_twin() -> None:
+    key = replace(FLAT, twin=bytes(20))
+    talk = Talk(key)
+    talk.recorder.sent(packs.handshake(replace(key, info_hash=bytes(20)), packs.OURS))
+    talk.recorder.received(packs.handshake(key, packs.THEIRS))
+    assert shown_by(talk.end(), key)["level"] == 1
 
 
 NO_PROOF: list[Make] = [

@@ -86,6 +86,7 @@ def torrents(draw: st.DrawFn) -> TorrentFile:
         pieces=tuple(draw(st.lists(SHA1, min_size=pieces, max_size=pieces))),
         weak=tuple(sorted(draw(st.sets(st.integers(0, pieces - 1), max_size=2)))),
         trackers=draw(st.sampled_from([(), ("udp://198.18.0.1:6969",)])),
+        twin=draw(st.none() | SHA1),
     )
 
 
@@ -103,6 +104,7 @@ def trees(draw: st.DrawFn) -> TorrentTree:
         layer=layer,
         torrent_pieces=3 + len(layer),
         weak=tuple(sorted(draw(st.sets(st.integers(0, len(layer) - 1), max_size=2)))),
+        twin=draw(st.none() | SHA1),
     )
 
 
@@ -198,6 +200,8 @@ def broken(key: FetchKey, **edits: object) -> bytes:
         (TORRENT, {"weak": 1}, "'weak' is no list"),
         (TORRENT, {"trackers": ["magnet:?"]}, "'trackers' has what is no address"),
         (TORRENT, {"trackers": [7] * (TRACKERS + 1)}, "'trackers' is no list of at most"),
+        (TORRENT, {"twin": "00" * 32}, "'twin' is not 40 hex digits"),
+        (TREE, {"twin": None}, "'twin' is not 40 hex digits"),
         (TREE, {"weak": [3]}, "'weak' names a piece that the file has not"),
         (TREE, {"torrent_pieces": 5}, "'torrent_pieces' is fewer than"),
         (ED2K_KEY, {"servers": ["ed2k://|server"]}, "'servers' has what is no address"),
@@ -212,6 +216,10 @@ def test_a_key_that_does_not_hold_together_is_named(
     _, [found] = read(broken(key, **edits))
     assert isinstance(found, BadEntry)
     assert (found.line, reason in found.reason) == (2, True)
+
+
+def test_a_key_without_a_twin_has_the_line_that_it_had_before_there_were_twins() -> None:
+    assert b"twin" not in key_line(TORRENT) + key_line(TREE)
 
 
 def test_a_broken_key_is_not_written() -> None:

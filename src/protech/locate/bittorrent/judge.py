@@ -154,7 +154,7 @@ class Replay:
         if not self._ours:
             if len(self._out) < HANDSHAKE_BYTES:
                 return
-            self._ours = self._handshake_in(self._out)
+            self._ours = self._handshake_in(self._out, (self._info_hash,))
         if not self._out:
             return
         for kind, message in self._messages(self._out):
@@ -170,7 +170,7 @@ class Replay:
                 return
             if not self._ours:
                 raise Malformed("it spoke before we did")
-            theirs = self._handshake_in(self._in)
+            theirs = self._handshake_in(self._in, (self._info_hash, self._key.twin))
             if theirs[_BEFORE_ID:] == self._ours[_BEFORE_ID:]:
                 raise Malformed("an echo")
             self._theirs = theirs
@@ -181,12 +181,16 @@ class Replay:
             for kind, message in self._messages(self._in):
                 self._hear(kind, message)
 
-    def _handshake_in(self, data: bytearray) -> bytes:
-        """Take a handshake for the listed torrent from the beginning of ``data``."""
+    @property
+    def _info_hash(self) -> bytes:
+        return self._key.info_hash[:HASH_BYTES]
+
+    @staticmethod
+    def _handshake_in(data: bytearray, names: tuple[bytes | None, ...]) -> bytes:
+        """Take a handshake for a torrent of these names from the beginning of ``data``."""
         found = bytes(data[:HANDSHAKE_BYTES])
         del data[:HANDSHAKE_BYTES]
-        info_hash = self._key.info_hash[:HASH_BYTES]
-        if not found.startswith(PROTOCOL) or found[_BEFORE_HASH:_BEFORE_ID] != info_hash:
+        if not found.startswith(PROTOCOL) or found[_BEFORE_HASH:_BEFORE_ID] not in names:
             raise Malformed("no handshake for this torrent")
         return found
 

@@ -99,7 +99,8 @@ class Session:
         self._start = HANDSHAKE_BYTES
         theirs = bytes(self._inbox[:HANDSHAKE_BYTES])
         is_echo = theirs[48:] == first[48:]
-        if is_echo or theirs[28:48] != self.key.info_hash[:HASH_BYTES]:
+        # Once a client has heard a hybrid's other hash from us, it answers with that (BEP 52).
+        if is_echo or theirs[28:48] not in (self.key.info_hash[:HASH_BYTES], self.key.twin):
             self._take_down()
             raise Ended(Outcome.ECHO if is_echo else Outcome.OTHER_FILE)
         self.is_fast = messages.is_fast(theirs[20:28])

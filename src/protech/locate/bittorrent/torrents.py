@@ -8,12 +8,13 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from protech.errors import SourceError
 from protech.lists.fetch_key import BLOCK_BYTES, TorrentFile, TorrentTree, tree_root
+from protech.locate.bittorrent.messages import HASH_BYTES
 from protech.locate.bittorrent.proofs import DISTINCT_BYTES
 from protech.locate.bittorrent.torrent_file import (
     FirstVersion,
@@ -57,10 +58,30 @@ def fetch_keys(
     read = read_torrent(torrent)
     trackers = read.trackers if with_trackers else ()
     folder = _Folder(content, is_one_file=read.is_one_file)
+    first = _first_keys(read, folder, wanted, trackers)
+    second = _second_keys(read, folder, wanted, trackers)
+    twins = _twins(read)
+    if twins is None:
+        return (*first, *second)
     return (
-        *_first_keys(read, folder, wanted, trackers),
-        *_second_keys(read, folder, wanted, trackers),
+        *(replace(key, twin=twins[0]) for key in first),
+        *(replace(key, twin=twins[1]) for key in second),
     )
+
+
+def _twins(torrent: Torrent) -> tuple[bytes, bytes] | None:
+    """Return what each version calls the other's torrent, where both have the same pieces."""
+    first, second = torrent.first, torrent.second
+    if first is None or second is None:
+        return None
+    files = [one for one in first.files if one.size_bytes and not one.is_padding]
+    ours = [(one.path, one.size_bytes, one.first_byte) for one in files]
+    theirs = [
+        (one.path, one.size_bytes, one.first_piece * second.piece_bytes) for one in second.files
+    ]
+    if ours != theirs or len(first.pieces) != second.pieces:
+        return None
+    return second.info_hash[:HASH_BYTES], first.info_hash
 
 
 class _Folder:

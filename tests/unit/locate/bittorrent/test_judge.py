@@ -47,6 +47,17 @@ def deliver(recorder: Recorder, piece: int, *, distinct_bytes: int = 256) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("twin", "level"),
+    [(bytes(20), Level.DELIVERED), (bytes([1] * 20), Level.ANSWERS), (None, Level.ANSWERS)],
+)
+def test_a_hybrid_may_answer_with_its_twin_alone(twin: bytes | None, level: Level) -> None:
+    recorder = conversation(spoken.greeting(replace(KEY, info_hash=bytes(20))))
+    deliver(recorder, 1)
+    target = spoken.target_of(replace(KEY, twin=twin))
+    assert judge(recorder.finish(), target).level is level
+
+
 def test_without_a_connection_it_was_mentioned() -> None:
     assert judge(conversation(transport=None).finish(), TARGET).level is Level.MENTIONED
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protech.lists.fetch_key import TorrentFile
 from protech.locate.adapter import Level, Outcome, Transport
 from protech.locate.bittorrent import bencode, messages
 from protech.locate.bittorrent.hearing import Hearing
@@ -24,11 +26,14 @@ FIRST = messages.handshake(KEY.info_hash)
 ALL = framed(Kind.BITFIELD, b"\xff\xff")
 
 
-def conversed(line: Line, first: bytes = FIRST) -> tuple[Session, Outcome]:
+def conversed(
+    line: Line, first: bytes = FIRST, key: TorrentFile = KEY
+) -> tuple[Session, Outcome]:
     """Hold a conversation, and return it with its outcome."""
-    hearing = Hearing(TARGET, started_s=0)
+    target = spoken.target_of(key)
+    hearing = Hearing(target, started_s=0)
     hearing.stands(Transport.TCP)
-    session = Session(line, hearing, KEY, limits=Limits())
+    session = Session(line, hearing, key, limits=Limits())
 
     async def work() -> Outcome:
         until = asyncio.get_running_loop().time() + 5
@@ -39,7 +44,7 @@ def conversed(line: Line, first: bytes = FIRST) -> tuple[Session, Outcome]:
             return ended.outcome
 
     outcome = asyncio.run(work())
-    assert hearing.judgement == judge(hearing.transcript(), TARGET)
+    assert hearing.judgement == judge(hearing.transcript(), target)
     return session, outcome
 
 
@@ -72,6 +77,15 @@ def test_a_seed_claims(chunk_bytes: int) -> None:
 )
 def test_what_is_said_decides(said: bytes, outcome: Outcome) -> None:
     assert conversed(Line(said))[1] is outcome
+
+
+def test_a_hybrid_may_answer_with_its_twin() -> None:
+    answer = spoken.greeting(replace(KEY, info_hash=bytes(20))) + ALL
+    twin = replace(KEY, twin=bytes(20))
+    session, outcome = conversed(Line(answer), key=twin)
+    assert (outcome, level_of(session)) == (Outcome.CLAIMED, Level.CLAIMS)
+    other = replace(KEY, twin=bytes([1] * 20))
+    assert conversed(Line(answer), key=other)[1] is Outcome.OTHER_FILE
 
 
 MALFORMED = {

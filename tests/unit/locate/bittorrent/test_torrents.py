@@ -91,6 +91,11 @@ def test_keys_are_what_libtorrent_reads_from_the_same_torrent(make: Make, kind: 
         assert tree.first_piece == layout.file_offset(at) // PIECE
         whole(tree)
     assert {key.trackers for key in keys} == {()}
+    # Each key of a hybrid names the other's info-hash, as handshakes do.
+    assert {key.twin for key in first} <= {
+        hashes.v2.to_bytes()[:20] if kind == HYBRID else None
+    }
+    assert {key.twin for key in second} <= {hashes.v1.to_bytes() if kind == HYBRID else None}
     # Of both versions together, the end of a file is followed by padding, which is filler.
     assert [key.weak for key in first] == ([()] * 3 if kind == V1 else [(2,), (3,), ()])[
         : len(first)

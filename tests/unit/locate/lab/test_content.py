@@ -46,6 +46,11 @@ def test_there_are_both_versions_and_a_hybrid_with_two_keys(
     kinds = [tuple(type(key) for key in torrent.keys) for torrent in torrents]
     assert kinds == [(TorrentFile,), (TorrentTree,), (TorrentFile, TorrentTree), (TorrentFile,)]
     assert [number for one in torrents for number in one.numbers] == [0, 1, 2, 3, 4]
+    first, second = torrents[2].keys
+    assert (first.twin, second.twin) == (second.info_hash[:20], first.info_hash)
+    assert {key.twin for one in torrents for key in one.keys if one is not torrents[2]} == {
+        None
+    }
 
 
 def test_blank_repeated_and_shared_pieces_are_weak(torrents: tuple[LabTorrent, ...]) -> None:
