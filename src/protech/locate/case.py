@@ -20,6 +20,7 @@ from protech.evidence import case_key
 from protech.evidence.case_key import Wraps
 from protech.evidence.ciphers import derive
 from protech.evidence.log import Log
+from protech.lists.logbook import read_file
 from protech.locate.vault import Vault
 from protech.settings import private_directory, write_private
 from protech.signing import Key, write_new
@@ -80,7 +81,12 @@ class Case:
         return self._signer().sign(message)
 
     def _signer(self) -> Key:
-        sealed = (self.folder / LOG_KEY).read_bytes()
+        sealed = read_file(self.folder / LOG_KEY, most=ABOUT_BYTES)
+        if sealed is None:
+            raise ConfigError(
+                f"The case in {self.folder} has no {LOG_KEY} any more, so that nothing can be"
+                " added to its log; put back its copy."
+            )
         return Key.of_seed(self.vault(LOG_KEY).open_bytes(sealed, LOG_KEY.encode()))
 
 

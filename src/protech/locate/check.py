@@ -25,6 +25,7 @@ def check(
     *,
     anchors: AnchorsOf,
     logged_at: datetime | None = None,
+    case: str | None = None,
     clock: Callable[[], Clock] = lambda: Clock(must_be_synchronised=False),
 ) -> tuple[Check, ...]:
     """Return what stands between here and a run, rule by rule; nothing is sent.
@@ -35,6 +36,7 @@ def check(
         device: Where `protech lists sync` puts lists.
         anchors: Reads them: ``system_anchors``, or a lab's.
         logged_at: When the case's log was last signed, where there is one.
+        case: What the case is called, where it was begun.
         clock: Gives the clock.
     """
     found: list[Check] = []
@@ -56,6 +58,8 @@ def check(
                 logged_at=logged_at,
             )
         )
+    if authorisation is not None and case is not None:
+        found.append(_of_case(authorisation.terms, case))
     if authorisation is not None:
         found += _proving(papers, authorisation, is_lab=trusted.is_lab)
     return tuple(found)
@@ -84,6 +88,19 @@ def _facts(
 ) -> ListFacts:
     with open_locate_list(name, anchors, device, now=reading.at) as (facts, _):
         return facts
+
+
+def _of_case(terms: Authorisation, case: str) -> Check:
+    if terms.case == case:
+        return Check(what="authorisation of this case", is_met=True, message="holds")
+    return Check(
+        what="authorisation of this case",
+        is_met=False,
+        message=(
+            f"The authorisation {terms.id} is for the case {terms.case}, and this one is"
+            f" {case}; put the right one into its folder of papers."
+        ),
+    )
 
 
 def _proving(papers: Path, authorisation: Paper[Authorisation], *, is_lab: bool) -> list[Check]:

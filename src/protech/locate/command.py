@@ -1,12 +1,18 @@
 """``protech locate``: check, run, approve, report, verify; its grammar."""
 
 import argparse
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from protech.locate import command_papers, command_report, command_run
 from protech.locate.command_key import add_key, add_token
+from protech.locate.command_numbers import count, place, span
 from protech.sandbox import harden_process
+from protech.streams import only_our_words
+
+SILENCED = ("tuf", "securesystemslib")
+"""Their loggers name addresses."""
 
 EXAMPLE = """examples:
   protech locate run --lab                      see it work, on a hostile swarm of its own
@@ -73,9 +79,9 @@ def _add_run(actions: Commands) -> None:
     run.add_argument("case", type=Path, metavar="CASE", nargs="?", help="its directory")
     run.add_argument("--list", metavar="NAME", help="a synced list for locate")
     run.add_argument("--lab", action="store_true", help="show it all on a swarm of its own")
-    run.add_argument("--seed", type=int, help="what --lab draws its swarm from")
+    run.add_argument("--seed", type=place, metavar="N", help="what --lab draws its swarm from")
     run.add_argument("--one-round", action="store_true", help="end when nothing more is due")
-    run.add_argument("--minutes", type=float, metavar="N", help="end after so long")
+    run.add_argument("--minutes", type=span, metavar="N", help="end after so long")
     run.add_argument("--no-page", action="store_true", help="open no local page")
     run.add_argument("--json", action="store_true", help="print what came of it as JSON")
     add_key(run)
@@ -100,7 +106,7 @@ def _add_papers(actions: Commands) -> None:
     )
     sign.add_argument("paper", type=Path, metavar="FILE", help="terms, or a paper to sign too")
     sign.add_argument("--signer", type=Path, required=True, metavar="KEY", help="a signing key")
-    sign.add_argument("--passphrase-fd", type=int, metavar="N", help="gives its passphrase")
+    sign.add_argument("--passphrase-fd", type=place, metavar="N", help="gives its passphrase")
     sign.add_argument("--out", type=Path, required=True, metavar="FILE")
     sign.set_defaults(run=_hardened(command_papers.sign_paper))
     propose = _add(
@@ -111,8 +117,8 @@ def _add_papers(actions: Commands) -> None:
     )
     propose.add_argument("case", type=Path, metavar="CASE")
     propose.add_argument("--list", required=True, metavar="NAME")
-    propose.add_argument("--pieces", type=int, required=True, metavar="N", help="at most")
-    propose.add_argument("--hours", type=float, default=24, metavar="N", help="default 24")
+    propose.add_argument("--pieces", type=count, required=True, metavar="N", help="at most")
+    propose.add_argument("--hours", type=span, default=24, metavar="N", help="default 24")
     propose.add_argument(
         "--entry", action="append", metavar="ID", help="one file of the list (default: all)"
     )
@@ -150,9 +156,8 @@ def _add_report(actions: Commands) -> None:
         "--peer", metavar="N", help="whom the sheet is about: its number in the report"
     )
     report.add_argument(
-        "--pack", type=int, action="append", metavar="N", help="a record (default: each L4)"
+        "--pack", type=place, action="append", metavar="N", help="a record (default: each L4)"
     )
-    report.add_argument("--export", type=Path, metavar="FILE", help="the whole case, in clear")
     add_key(report)
     report.set_defaults(run=_hardened(command_report.write_report))
 
@@ -161,14 +166,15 @@ def _add_verify(actions: Commands) -> None:
     verify = _add(
         actions,
         "verify",
-        about="check a pack or an exported case, as the defence's expert does",
+        about="check a pack as the defence's expert does, or a whole case with its key",
         example="report/sighting-17.json --log-key CASE+1234abcd+AQID...",
     )
-    verify.add_argument("file", type=Path, metavar="FILE")
+    verify.add_argument("file", type=Path, metavar="FILE", help="a pack, or a case's directory")
     verify.add_argument("--log-key", metavar="KEY", help="the log's public key, got otherwise")
     verify.add_argument("--tsa", type=Path, metavar="CERTIFICATE", help="the stamp authority's")
     verify.add_argument("--lang", choices=("fr", "en"), default="en", help="default: en")
-    verify.set_defaults(run=command_report.verify_file)
+    add_key(verify)
+    verify.set_defaults(run=_hardened(command_report.verify_file))
 
 
 def _add_destroy(actions: Commands) -> None:
@@ -190,6 +196,8 @@ def _hardened(act: Act) -> Act:
 
     def run(options: argparse.Namespace) -> int:
         harden_process()
+        only_our_words(silenced=SILENCED)
+        logging.getLogger("protech").setLevel(logging.WARNING)  # a run says itself how it goes
         return act(options)
 
     return run

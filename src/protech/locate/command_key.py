@@ -12,6 +12,7 @@ from protech.evidence import case_key
 from protech.lists.keys import device_identity
 from protech.locate.approve import read_pin
 from protech.locate.case import Unwrap
+from protech.locate.command_numbers import place
 from protech.locate.tokens import Token, TokenKey
 
 
@@ -26,7 +27,7 @@ def add_token(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--pin-fd",
-        type=int,
+        type=place,
         metavar="N",
         help="a descriptor that gives the PIN; else it is asked",
     )
@@ -64,7 +65,14 @@ def unwrap_of(options: argparse.Namespace) -> Unwrap:
         ConfigError: They say nothing.
     """
     if options.identity is not None:
-        identity = device_identity(options.identity)
+        try:
+            identity = device_identity(options.identity)
+        except ConfigError as refused:
+            why = getattr(refused.__cause__, "strerror", None)
+            raise ConfigError(
+                f"The age identity {options.identity} cannot be read: {why}; name the file that"
+                " the case's authority keeps."
+            ) from refused
         return lambda wraps: case_key.open_with_identity(wraps, identity)
 
     def with_token(wraps: case_key.Wraps) -> bytes:
@@ -87,4 +95,7 @@ def _pin(options: argparse.Namespace) -> str:
             "There is no terminal to ask for the PIN; give it through a descriptor: --pin-fd 3"
             " 3< FILE."
         )
-    return getpass.getpass(f"PIN of {options.token}: ")
+    try:
+        return getpass.getpass(f"PIN of {options.token}: ")
+    except EOFError:
+        raise ConfigError("No PIN was typed, so the token was not opened.") from None

@@ -4,12 +4,14 @@ import argparse
 import json
 import secrets
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from hashlib import sha256
 
+from protech.errors import TrustError
 from protech.locate.anchors import system_anchors
 from protech.locate.approve import approve, propose, read_pin
 from protech.locate.case import PAPERS
 from protech.locate.command_key import token_key
+from protech.locate.command_say import on_one_line
 from protech.locate.documents import draft, read_document, sign
 from protech.locate.filed import REQUESTS, authorisation_in, content_of
 from protech.settings import write_private
@@ -63,7 +65,9 @@ def approve_request(options: argparse.Namespace) -> int:
     if given.missing:
         print(f"{given.missing} more must sign it, each with a token of their own")
         return 0
-    place = options.case / PAPERS / REQUESTS / Path(options.request).name
+    # Two requests may bear one name; neither may take the other's place.
+    name = f"{options.request.stem}-{sha256(given.document.text.encode()).hexdigest()[:8]}.json"
+    place = options.case / PAPERS / REQUESTS / name
     write_private(place, given.document.content)
     print(f"{place}: a run takes it from here")
     return 0
@@ -71,6 +75,12 @@ def approve_request(options: argparse.Namespace) -> int:
 
 def _show(text: str) -> None:
     """Print what is signed, so that nobody signs what they have not seen."""
-    for name, value in json.loads(text).items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
-        print(f"  {name:<22} {''.join(c if c.isprintable() else '?' for c in shown)}")
+    try:
+        terms = json.loads(text)
+    except (ValueError, RecursionError):
+        terms = None
+    if not isinstance(terms, dict):
+        raise TrustError("That paper says nothing that can be shown; get it again, unchanged.")
+    for name, value in terms.items():
+        told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
+        print(f"  {on_one_line(name):<22} {on_one_line(told)}")

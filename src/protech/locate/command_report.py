@@ -6,18 +6,20 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protech.errors import ConfigError
+from protech.errors import ConfigError, TrustError
 from protech.evidence import case_key
+from protech.evidence.case_check import check_case
 from protech.evidence.log import Log
-from protech.evidence.pack import Disclosure
 from protech.evidence.stamp import Stamps
 from protech.locate.adapter import Level
 from protech.locate.case import STAMPS, Case, open_case
 from protech.locate.command_key import unwrap_of
-from protech.settings import replacing
+from protech.locate.command_say import on_one_line
+
+SHOWN = 20
+"""So many records are named at most."""
 
 if TYPE_CHECKING:
     from protech.locate.report.write import Asked
@@ -43,14 +45,17 @@ def write_report(options: argparse.Namespace) -> int:
             packs=packs_of(log, stamps, wanted),
         )
         written = save(files, options.out)
-        if options.export is not None:
-            _export(log, stamps, options.export)
     print(f"{options.out}: {len(written)} files, the report in report-{options.lang}.pdf")
     return 0
 
 
 def verify_file(options: argparse.Namespace) -> int:
-    """Run the stand-alone verifier in a process of its own, as the defence does."""
+    """Run the stand-alone verifier in a process of its own, as the defence does.
+
+    A case that can be opened is checked whole, by the same code.
+    """
+    if options.file.is_dir():
+        return _verify_case(options)
     script = resources.files("protech.evidence").joinpath("verify.py")
     command = [sys.executable, "-I", str(script), str(options.file), "--lang", options.lang]
     if options.log_key is not None:
@@ -59,6 +64,22 @@ def verify_file(options: argparse.Namespace) -> int:
         command += ["--tsa", str(options.tsa)]
     sys.stdout.flush()
     return subprocess.run(command, check=False).returncode
+
+
+def _verify_case(options: argparse.Namespace) -> int:
+    case = open_case(options.file, unwrap_of(options))
+    with case.open_log() as log:
+        found = check_case(log, _stamps(case))
+    levels = ", ".join(f"L{level} {count}" for level, count in enumerate(found.levels))
+    print(f"{found.records} records, {found.stamps} stamps; sightings {levels}")
+    if found.wrong:
+        numbers = ", ".join(map(str, found.wrong[:SHOWN]))
+        raise TrustError(
+            f"{len(found.wrong)} sightings do not show what they say (records {numbers}); keep"
+            " the case as it is, for an expert."
+        )
+    print("all of them show what they say, and nothing was changed")
+    return 0
 
 
 def destroy_case(options: argparse.Namespace) -> int:
@@ -79,7 +100,8 @@ def destroy_case(options: argparse.Namespace) -> int:
 
 
 def _is_meant(case: Case) -> bool:
-    sys.stderr.write(f"This cannot be undone. Type the name of the case ({case.name}): ")
+    name = on_one_line(case.name)
+    sys.stderr.write(f"This cannot be undone. Type the name of the case ({name}): ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() == case.name
 
@@ -109,10 +131,3 @@ def _sheets(options: argparse.Namespace) -> "list[Asked]":
         raise ConfigError("A field sheet is about one peer: name it with --peer.")
     basis = None if options.basis is None else Basis(options.basis)
     return [Asked(peer=options.peer, sheet=Sheet(options.sheet), basis=basis)]
-
-
-def _export(log: Log, stamps: Stamps | None, path: Path) -> None:
-    """Write the whole case in clear, for who verifies all of it."""
-    with replacing(path) as file:
-        for line in Disclosure(log, stamps).case():
-            file.write(line + b"\n")

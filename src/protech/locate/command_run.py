@@ -21,7 +21,7 @@ from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line, say
 from protech.locate.filed import authorisation_in
 from protech.locate.papers import Anchors, KeyKind
-from protech.settings import Places
+from protech.settings import Places, private_directory
 
 if TYPE_CHECKING:
     from protech.locate.observe import Looked
@@ -126,6 +126,7 @@ def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
     """Open the case, or begin it under the authorisation in its folder."""
     anchors = system_anchors()
     if is_case(options.case):
+        private_directory(options.case)
         case = open_case(options.case, unwrap_of(options))
         if case.is_lab:
             raise ConfigError("That case is of a lab; it is never used for anything else.")

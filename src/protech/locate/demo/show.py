@@ -8,15 +8,17 @@ Then what was said is held against what the swarm knows of itself.
 import asyncio
 import json
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from protech.errors import ConfigError
 from protech.locate.adapter import Level, Network
 from protech.locate.case import Case, create_case
 from protech.locate.demo.office import publish_list
@@ -33,6 +35,7 @@ from protech.locate.report.write import compose, save
 from protech.locate.run import run
 from protech.locate.vantage import Vantage
 from protech.locate.watching import page_of
+from protech.settings import private_directory, write_private
 
 SEEDS = 1 << 31
 
@@ -40,6 +43,9 @@ DIFFERS = 1
 """Exit code where a proof was wrong, or the verifier and the report do not agree."""
 
 VERIFIER_S = 60.0
+
+IDENTITY = "identity.txt"
+"""The lab's authority's own: opens the case with ``--identity``."""
 
 type Say = Callable[[str], None]
 
@@ -99,18 +105,15 @@ def demonstrate(wish: Wish, say: Say) -> int:
             )
             folder = Path(stack.enter_context(made))
         else:
-            folder = wish.folder
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = private_directory(wish.folder)
+            if any(folder.iterdir()):
+                raise ConfigError(f"There is something in {folder} already; name a new one.")
         shown = asyncio.run(_show(wish, folder, say))
-        if wish.is_json:
-            sys.stdout.write(json.dumps(shown.fields) + "\n")
-        else:
-            sys.stdout.write(table(shown))
-        sys.stdout.flush()
     return 0 if shown.is_sound else DIFFERS
 
 
 async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
+    _end_as_by_ctrl_c()
     seed = secrets.randbelow(SEEDS) if wish.seed is None else wish.seed
     say(f"Starting a swarm of holders and deceivers on loopback (seed {seed}).")
     with ExitStack() as stack:
@@ -128,12 +131,21 @@ async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
         shown = Shown(
             seed=seed, reason=reason, score=found, disagreeing=disagreeing, folder=folder
         )
+        sys.stdout.write(json.dumps(shown.fields) + "\n" if wish.is_json else table(shown))
+        sys.stdout.flush()
         if wish.stays and wish.has_page:
-            sys.stdout.write(table(shown))
-            sys.stdout.flush()
             say("The page and the report stay until you press Ctrl-C.")
-            await asyncio.Event().wait()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
     return shown
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Let what ends a process end it tidily: the swarm's processes and files go with it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(
+            number, signal.raise_signal, signal.SIGINT
+        )
 
 
 def _set_up(folder: Path, lab: Lab) -> tuple[Case, Order]:
@@ -141,6 +153,8 @@ def _set_up(folder: Path, lab: Lab) -> tuple[Case, Order]:
     now = datetime.now(UTC)
     office = publish_list(folder / "office", lab.fetch_keys, now)
     people = People.fresh()
+    # In a lab alone: whoever has its folder may read its case, and look at the page again.
+    write_private(folder / IDENTITY, f"{people.identity}\n".encode())
     anchors = found_authority(folder, people, office)
     case = create_case(folder / "case", name=CASE, is_lab=True, recipients=anchors.recipients)
     sign_papers(
