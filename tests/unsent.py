@@ -20,10 +20,11 @@ from typing import Any
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import Endpoint
-from protech.locate.clearance import Clearance, open_clearance
+from protech.locate.clearance import Clearance, Past, open_clearance
 from protech.locate.clock import Clock
 from protech.locate.door import Door, Lost
 from protech.locate.papers import KeyKind, Operator
+from protech.locate.seen import Seen
 from tests.authorised import (
     ANCHORS,
     DAY,
@@ -70,6 +71,7 @@ def cleared(hands: Hands | None = None, **changes: Any) -> Clearance:
         "stamped": (paper,),
         "facts": FACTS,
         "logged_at": NOW,
+        "seen": Seen(),
     }
     options |= changes
     anchors = options["anchors"]
@@ -78,7 +80,7 @@ def cleared(hands: Hands | None = None, **changes: Any) -> Clearance:
         paper,
         timestamp(*options["stamped"], at=changes.get("at", NOW)),
         options["facts"],
-        logged_at=options["logged_at"],
+        past=Past(logged_at=options["logged_at"], seen=options["seen"]),
         clock=hands.clock(is_lab=anchors.is_lab),
     )
 
@@ -156,6 +158,12 @@ ATTEMPTS: dict[str, Callable[[], Awaitable[None]]] = {
     ),
     "authorisation revoked": lambda: knock(lambda: cleared(stamped=()), LAB_PEER),
     "timestamp of yesterday": lambda: knock(lambda: cleared(at=NOW - DAY), LAB_PEER),
+    "timestamp older than one seen": lambda: knock(
+        lambda: cleared(seen=Seen(timestamp_at=NOW + timedelta(seconds=1))), LAB_PEER
+    ),
+    "list older than one used": lambda: knock(
+        lambda: cleared(seen=Seen(versions={FACTS.name: 2})), LAB_PEER
+    ),
     "list stale": lambda: knock(
         lambda: cleared(facts=replace(FACTS, fresh_until=NOW)), LAB_PEER
     ),

@@ -32,6 +32,6 @@ def test_no_packet_leaves_that_is_not_covered() -> None:
     assert len(controls) == 3
     assert [name for name, one in controls.items() if not one["packets"]] == []
     assert [name for name, one in controls.items() if one["refused"]] == []
-    assert len(others) == 17
+    assert len(others) == 19
     assert {name: one for name, one in others.items() if one["packets"]} == {}
     assert [name for name, one in others.items() if not one["refused"]] == []

@@ -1,11 +1,13 @@
 """The gate in use: asked with the clock's time before each packet, and renewed day by day.
 
 with open_locate_list(...) as (facts, file):
-    clearance = open_clearance(anchors, papers, facts, logged_at=log.last_checkpoint_at)
+    past = Past(logged_at=log.last_checkpoint.at)
+    clearance = open_clearance(anchors, authorisation, timestamp, facts, past=past)
     door = Door(clearance.permit, source)
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from protech.errors import AuthorityError
@@ -24,6 +26,18 @@ from protech.locate.papers import (
     Timestamp,
 )
 from protech.locate.rules import Situation
+from protech.locate.seen import Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a case has behind it, before which nothing may lie."""
+
+    logged_at: datetime | None
+    """When its log was last signed; None for a new case."""
+    seen: Seen = field(default_factory=Seen)
+    on_newer: Callable[[datetime], None] = lambda _at: None
+    """Told when a newer timestamp was made, before anything goes on under it."""
 
 
 class Clearance:
@@ -37,12 +51,14 @@ class Clearance:
         clock: Clock,
         requests: Iterable[Paper[ProofRequest]] = (),
         ledger: Ledger | None = None,
+        on_newer: Callable[[datetime], None] = lambda _at: None,
     ) -> None:
         """Take an open gate and what keeps it so."""
         self.anchors = anchors
         self._gate = gate
         self._clock = clock
         self._ledger = Tally() if ledger is None else ledger
+        self._on_newer = on_newer
         self._requests: dict[bytes, Paper[ProofRequest]] = {}
         self._stopped: str | None = None
         for request in requests:
@@ -141,6 +157,7 @@ class Clearance:
         newer = read_timestamp(timestamp, self.anchors)
         if newer.terms.at <= self._gate.timestamp.terms.at:
             return False
+        self._on_newer(newer.terms.at)
         try:
             self._gate = open_gate(
                 Situation(
@@ -168,7 +185,7 @@ def open_clearance(
     facts: ListFacts,
     *,
     requests: Iterable[Paper[ProofRequest]] = (),
-    logged_at: datetime | None,
+    past: "Past",
     ledger: Ledger | None = None,
     clock: Clock | None = None,
 ) -> Clearance:
@@ -180,7 +197,7 @@ def open_clearance(
         timestamp: That it was in force a day ago at most.
         facts: What ``open_locate_list`` gives.
         requests: What operators have signed; those of another authorisation are left alone.
-        logged_at: When the case's log was last signed; None for a new case.
+        past: What the case has behind it.
         ledger: Who counts pieces; None: this process alone, from nothing.
         clock: None takes the machine's.
 
@@ -196,7 +213,16 @@ def open_clearance(
             timestamp=timestamp,
             facts=facts,
             reading=clock.reading(),
-            logged_at=logged_at,
+            logged_at=past.logged_at,
+            seen_at=past.seen.timestamp_at,
+            seen_version=past.seen.versions.get(facts.name, 0),
         )
     )
-    return Clearance(gate, anchors=anchors, clock=clock, requests=requests, ledger=ledger)
+    return Clearance(
+        gate,
+        anchors=anchors,
+        clock=clock,
+        requests=requests,
+        ledger=ledger,
+        on_newer=past.on_newer,
+    )

@@ -13,7 +13,7 @@ from protech.lists.device import DeviceLists
 from protech.locate import ledger
 from protech.locate.archive import Archive
 from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case
-from protech.locate.clearance import Clearance, open_clearance
+from protech.locate.clearance import Clearance, Past, open_clearance
 from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
 from protech.locate.identify import Watch, read_watch
@@ -27,11 +27,13 @@ from protech.locate.papers import Anchors, Authorisation
 from protech.locate.place import Database as PlaceDatabase
 from protech.locate.place import Gazetteer
 from protech.locate.schedule import Schedule
+from protech.locate.seen import SeenFile
 from protech.locate.sharing import shared_courtesy, shared_leases, shared_tally
 from protech.locate.stamping import Stamper
 from protech.locate.vantage import Vantage, open_networks
 
 LEDGER = "ledger.db"
+SEEN = "seen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,31 +104,40 @@ def _cleared(case: Case, order: Order, stack: AsyncExitStack) -> tuple[Clearance
             " the right one into its folder of papers. No packet was sent."
         )
     timestamp = timestamp_in(case.papers, order.anchors)
+    log = stack.enter_context(case.open_log(for_writing=True))
+    logged_at = None if log.last_checkpoint is None else log.last_checkpoint.at
+    memory = SeenFile(case.folder / SEEN, vault=case.vault("seen"), logged_at=logged_at)
+    seen = memory.seen
+    # Whatever comes of it: it may have revoked what an older one names.
+    memory.note_timestamp(timestamp.terms.at)
     now = datetime.now(UTC)
     opened = open_locate_list(order.list_name, order.anchors, order.device, now=now)
     facts, file = stack.enter_context(opened)
     watch = read_watch(file, sha256=facts.sha256)
-    log = stack.enter_context(case.open_log(for_writing=True))
-    state = log.last_checkpoint
     clearance = open_clearance(
         order.anchors,
         authorisation,
         timestamp,
         facts,
         requests=requests_in(case.papers),
-        logged_at=None if state is None else state.at,
-        ledger=_ledger(case, order),
+        past=Past(logged_at=logged_at, seen=seen, on_newer=memory.note_timestamp),
+        ledger=_ledger(case, order, log),
     )
+    memory.note_list(facts.name, facts.version)
     return clearance, watch, log
 
 
-def _ledger(case: Case, order: Order) -> SharedTally:
-    """Return who counts pieces, for as long as the process lasts."""
+def _ledger(case: Case, order: Order, log: Log) -> SharedTally:
+    """Return who counts pieces, for as long as the process lasts; what the log shows counts."""
+    vault = case.vault("pieces")
     if order.postgres is not None:
-        return shared_tally(order.postgres, vault=case.vault("pieces"))
-    path = case.folder / LEDGER
-    schema, version = ledger.SQLITE_SCHEMA, ledger.FORMAT_VERSION
-    return SharedTally(Database.open(path, schema=schema, version=version))
+        tally = shared_tally(order.postgres, vault=vault)
+    else:
+        path = case.folder / LEDGER
+        schema, version = ledger.SQLITE_SCHEMA, ledger.FORMAT_VERSION
+        tally = SharedTally(Database.open(path, schema=schema, version=version), vault=vault)
+    tally.know(ledger.spent_in(one.content for one in log.read()))
+    return tally
 
 
 def _manners(case: Case, order: Order) -> Courtesy:

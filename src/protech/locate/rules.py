@@ -27,7 +27,11 @@ CLOCK_ERROR_MS = 1000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that the rules look at; ``logged_at`` is when the case's log was last signed."""
+    """All that the rules look at.
+
+    ``logged_at`` is when the case's log was last signed, ``seen_at`` when the newest timestamp
+    was made that the case has seen, and ``seen_version`` the list's newest one.
+    """
 
     anchors: Anchors
     authorisation: Paper[Authorisation]
@@ -35,6 +39,8 @@ class Situation:
     facts: ListFacts
     reading: ClockReading
     logged_at: datetime | None = None
+    seen_at: datetime | None = None
+    seen_version: int = 0
 
     @property
     def terms(self) -> Authorisation:
@@ -110,6 +116,16 @@ def _recent(of: Situation) -> str | None:
     return None
 
 
+def _newest(of: Situation) -> str | None:
+    if of.seen_at is None or of.timestamp.terms.at >= of.seen_at:
+        return None
+    return (
+        f"The timestamp is of {shown(of.timestamp.terms.at)}, and this case goes on from one of"
+        f" {shown(of.seen_at)} or later, which may have revoked what this names; bring a newer"
+        " one."
+    )
+
+
 def _in_force(of: Situation) -> str | None:
     if of.authorisation.sha256 in of.timestamp.terms.in_force:
         return None
@@ -140,6 +156,15 @@ def _fresh(of: Situation) -> str | None:
     return (
         f"The list {of.facts.name} is stale since {shown(of.facts.fresh_until)}: nobody"
         " vouches for it. Run `protech lists sync`, or ask its authority for a newer one."
+    )
+
+
+def _last(of: Situation) -> str | None:
+    if of.facts.version >= of.seen_version:
+        return None
+    return (
+        f"The list {of.facts.name} is in version {of.facts.version}, and this case has used"
+        f" {of.seen_version}; run `protech lists sync`, or put back the newer one."
     )
 
 
@@ -188,10 +213,12 @@ RULES: tuple[tuple[str, Callable[[Situation], str | None]], ...] = (
     ("power to observe", _observes),
     ("timestamp signed", _vouched),
     ("timestamp of today", _recent),
+    ("timestamp not older than one seen", _newest),
     ("authorisation not revoked", _in_force),
     ("list covered", _listed),
     ("list of an authority", _anchored),
     ("list fresh", _fresh),
+    ("list not older than one used", _last),
     ("keys apart", _apart),
     ("clock synchronised", _synchronised),
     ("clock after the log", _onward),

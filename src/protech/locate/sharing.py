@@ -42,7 +42,7 @@ def shared_tally(where: str, *, vault: Vault) -> SharedTally:
         ConfigError: The server cannot be used.
     """
     store = _store(where, vault, ledger.POSTGRES_SCHEMA, ledger.FORMAT_VERSION)
-    return SharedTally(store)
+    return SharedTally(store, vault=vault)
 
 
 def _store(where: str, vault: Vault, schema: Sequence[str], version: int) -> SharedDatabase:

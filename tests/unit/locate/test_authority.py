@@ -204,7 +204,7 @@ def test_a_new_case_begins_with_the_later_of_its_papers() -> None:
 def test_a_rule_that_is_not_kept_opens_no_gate() -> None:
     with pytest.raises(AuthorityError, match="power to observe; ask its issuer"):
         open_gate(situation(authorisation=authorisation(powers=frozenset({Power.PROVE}))))
-    assert len(RULES) == 12
+    assert len(RULES) == 14
 
 
 def test_only_targets_of_the_list_that_was_opened_are_covered() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from protech.errors import AuthorityError, TrustError
-from protech.locate.clearance import Clearance, open_clearance
+from protech.locate.clearance import Clearance, Past, open_clearance
 from protech.locate.clock import Clock
 from protech.locate.ledger import Tally
 from protech.locate.papers import Power
+from protech.locate.seen import Seen
 from tests.authorised import (
     ANCHORS,
     DAY,
@@ -50,8 +51,14 @@ class Hands:
 
 def opened(hands: Hands | None = None, **changes: Any) -> Clearance:
     paper = changes.pop("paper", PAPER)
-    options: dict[str, Any] = {"requests": [request(paper)], "logged_at": NOW} | changes
     clock = (hands or Hands()).clock()
+    past = Past(
+        **{
+            name: changes.pop(name, default)
+            for name, default in (("logged_at", NOW), ("seen", Seen()), ("on_newer", print))
+        }
+    )
+    options: dict[str, Any] = {"requests": [request(paper)], "past": past} | changes
     return open_clearance(ANCHORS, paper, timestamp(paper), FACTS, clock=clock, **options)
 
 
@@ -185,5 +192,27 @@ def test_without_a_clock_the_machines_own_is_asked() -> None:
     facts = replace(FACTS, speakers=frozenset({MAGISTRATE.public}))
     with pytest.raises(AuthorityError, match="No packet was sent"):
         open_clearance(
-            replace(ANCHORS, is_lab=False), PAPER, timestamp(PAPER), facts, logged_at=None
+            replace(ANCHORS, is_lab=False),
+            PAPER,
+            timestamp(PAPER),
+            facts,
+            past=Past(logged_at=None),
         )
+
+
+def test_an_older_timestamp_than_one_seen_opens_nothing() -> None:
+    seen = Seen(timestamp_at=NOW + timedelta(seconds=1))
+    with pytest.raises(AuthorityError, match="bring a newer one"):
+        opened(seen=seen)
+    opened(seen=Seen(timestamp_at=NOW, versions={FACTS.name: 1}))
+    with pytest.raises(AuthorityError, match="in version 1"):
+        opened(seen=Seen(versions={FACTS.name: 2}))
+
+
+def test_a_newer_timestamp_is_told_of_even_where_it_ends_the_run() -> None:
+    told: list[datetime] = []
+    clearance = opened(on_newer=told.append)
+    at = NOW + timedelta(minutes=30)
+    with pytest.raises(AuthorityError, match="not among those in force"):
+        clearance.renew(timestamp_document(at=at).content)
+    assert told == [at]

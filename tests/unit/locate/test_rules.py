@@ -53,6 +53,12 @@ def test_in_a_good_situation_every_rule_is_kept() -> None:
             "authorisation in its term",
             "begins at 2026-11-01",
         ),
+        (
+            {"seen_at": NOW + timedelta(milliseconds=1)},
+            "timestamp not older than one seen",
+            "bring a newer one",
+        ),
+        ({"seen_version": 2}, "list not older than one used", "in version 1"),
         ({"reading": at(NOW + 10 * DAY)}, "authorisation in its term", "ended at 2026-11-12"),
         (
             {"authorisation": authorisation(powers=frozenset({Power.PROVE}))},

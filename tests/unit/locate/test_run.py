@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from protech.errors import ConfigError
+from protech.errors import AuthorityError, ConfigError
 from protech.locate import upkeep
 from protech.locate.adapter import Level, Network
 from protech.locate.case import Case, create_case
 from protech.locate.demo.office import publish_list
 from protech.locate.demo.people import CASE, People, found_authority, sign_papers
 from protech.locate.documents import canonical, make_timestamp, sign
-from protech.locate.equipment import Order, equipped
+from protech.locate.equipment import LEDGER, SEEN, Order, equipped
 from protech.locate.filed import REQUESTS, TIMESTAMP
 from protech.locate.outfit import Outfit
 from protech.locate.papers import Timestamp
@@ -208,3 +208,55 @@ def test_two_runs_never_have_one_case(made: Made) -> None:
 
     with pytest.raises(ConfigError, match="Another process appends"):
         asyncio.run(twice())
+
+
+def test_an_older_timestamp_does_not_take_a_revocation_back(made: Made) -> None:
+    kept = (made.case.papers / TIMESTAMP).read_bytes()
+    (made.case.papers / TIMESTAMP).write_bytes(revoked(made))
+    with pytest.raises(AuthorityError, match="not among those in force"):
+        carried_out(made, Swarm([]))
+    (made.case.papers / TIMESTAMP).write_bytes(kept)
+    with pytest.raises(AuthorityError, match="bring a newer one"):
+        carried_out(made, Swarm([]))
+    assert made.records() == []
+
+
+def test_a_revocation_in_a_run_is_not_taken_back_by_starting_again(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "PAPERS_S", 0.0)
+    kept = (made.case.papers / TIMESTAMP).read_bytes()
+
+    def revoke(_: Outfit, __: asyncio.Event) -> None:
+        (made.case.papers / TIMESTAMP).write_bytes(revoked(made))
+
+    swarm = Swarm([named(i) for i in range(400)])
+    carried_out(made, swarm, is_one_round=False, beside=revoke)
+    (made.case.papers / TIMESTAMP).write_bytes(kept)
+    with pytest.raises(AuthorityError, match="bring a newer one"):
+        carried_out(made, Swarm([]))
+
+
+def test_what_was_seen_is_not_forgotten_with_its_file(made: Made) -> None:
+    carried_out(made, Swarm([named(1)]))
+    (made.case.folder / SEEN).unlink()
+    with pytest.raises(AuthorityError, match="bring a newer one"):
+        carried_out(made, Swarm([]))
+
+
+def test_pieces_stay_spent_where_their_table_is_gone(made: Made) -> None:
+    carried_out(made, Swarm([named(1)], {1: Level.CLAIMS}))
+    [request] = [one for one in made.records() if one["kind"] == "proof_request"]
+    for path in made.case.folder.glob(f"{LEDGER}*"):
+        path.unlink()
+
+    async def spent() -> int:
+        async with made.outfit(Swarm([])) as outfit:
+            taken, target = 0, outfit.watch.targets[0]
+            with suppress(AuthorityError):
+                while True:
+                    outfit.clearance.may_prove(target)
+                    taken += 1
+            return taken
+
+    assert asyncio.run(spent()) == json.loads(request["request"])["pieces"] - 1
