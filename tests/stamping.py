@@ -1,7 +1,11 @@
-"""A time-stamping authority for tests: openssl's own, with a key of its own, no network."""
+"""A time-stamping authority for tests: openssl's own, with a key of its own, on loopback."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 CONFIG = """
 [req]
@@ -56,3 +60,30 @@ class Authority:
 
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=self.home, check=True, capture_output=True)
+
+
+@contextmanager
+def served(authority: Authority, port: int) -> Iterator[None]:
+    """Answer on a port of loopback as an authority does (RFC 3161, 3.4)."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = authority.send(request)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", port), Answer) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

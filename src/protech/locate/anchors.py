@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from protech.errors import AuthorityError, TrustError
 from protech.lists.fields import Fields
@@ -19,6 +20,7 @@ from protech.lists.seal import check_recipient
 from protech.lists.trust import NAME
 from protech.locate.adapter import Address
 from protech.locate.papers import AddressRange, Anchors, ListAnchor, Quorum, StampAuthority
+from protech.locate.reach import LAB
 from protech.signing import public_text
 
 FORMAT_VERSION = 1
@@ -162,7 +164,7 @@ def parse_anchors(content: bytes, *, is_lab: bool) -> Anchors:
         stamp_authorities=tuple(
             StampAuthority(
                 certificate=_der(one),
-                url=one.text("url", longest=LONGEST) if one.has("url") else None,
+                url=_url(one, is_lab=is_lab) if one.has("url") else None,
             )
             for one in fields.objects("stamp_authorities", f"{what}'s 'stamp_authorities'")
         ),
@@ -240,6 +242,22 @@ def _der(fields: Fields) -> bytes:
     if not raw:
         raise fields.wrong("has no certificate (DER in base64)")
     return raw
+
+
+def _url(fields: Fields, *, is_lab: bool) -> str:
+    """Return where checkpoints are sent to be stamped; those of a lab never leave it."""
+    url = fields.text("url", longest=LONGEST)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not host or parts.scheme not in {"http", "https"} or parts.port == 0:
+            raise ValueError
+        if is_lab and not any(ip_address(host) in one for one in LAB):
+            raise ValueError
+    except ValueError:
+        where = " inside the lab, as numbers" if is_lab else ""
+        raise fields.wrong(f"has no address of http or https{where} as 'url'") from None
+    return url
 
 
 def _range(fields: Fields, text: str) -> AddressRange:

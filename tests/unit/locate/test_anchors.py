@@ -153,6 +153,35 @@ def test_all_that_a_package_names_is_read() -> None:
     assert parse_anchors(anchors_content(anchors), is_lab=False) == anchors
 
 
+@pytest.mark.parametrize(
+    ("url", "fits", "fits_a_lab"),
+    [
+        ("http://127.0.0.1:8080/stamp", True, True),
+        ("https://[2001:2::1]/", True, True),
+        ("http://198.19.255.255/", True, True),
+        ("http://198.20.0.0/", True, False),
+        ("https://tsa.example/", True, False),
+        ("http://localhost/", True, False),
+        ("http://[::1/", False, False),
+        ("http://127.0.0.1:0/", False, False),
+        ("http://127.0.0.1:70000/", False, False),
+        ("ftp://127.0.0.1/", False, False),
+        ("//127.0.0.1/", False, False),
+        ("http:///stamp", False, False),
+    ],
+)
+def test_a_lab_s_checkpoints_are_stamped_inside_of_it(
+    url: str, *, fits: bool, fits_a_lab: bool
+) -> None:
+    content = anchors_json(stamp_authorities=[{"certificate": "ZGVy", "url": url}])
+    for is_lab, fit in ((False, fits), (True, fits_a_lab)):
+        if fit:
+            assert parse_anchors(content, is_lab=is_lab).stamp_authorities[0].url == url
+            continue
+        with pytest.raises(TrustError, match="http or https"):
+            parse_anchors(content, is_lab=is_lab)
+
+
 KEY = {"ed25519": base64.b64encode(bytes(32)).decode()}
 
 
