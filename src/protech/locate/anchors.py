@@ -19,6 +19,7 @@ from protech.lists.fields import Fields
 from protech.lists.seal import check_recipient
 from protech.lists.trust import NAME
 from protech.locate.adapter import Address
+from protech.locate.namespace import require_first_users
 from protech.locate.papers import AddressRange, Anchors, ListAnchor, Quorum, StampAuthority
 from protech.locate.reach import LAB
 from protech.signing import public_text
@@ -33,8 +34,6 @@ LONGEST = 200
 OTHERS_WRITE = 0o022
 
 ROOT = 0
-EVERY_USER = ["0", "0", str((1 << 32) - 1)]
-"""The users of a process that is in no user namespace of its own (user_namespaces(7))."""
 
 FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -52,7 +51,7 @@ def system_anchors() -> Anchors:
         AuthorityError: There is none, or others than root could have written it.
         TrustError: It does not hold together.
     """
-    _require_first_users(Path("/proc/self/uid_map").read_text())
+    require_first_users()
     return parse_anchors(guarded(FOLDER / FILE), is_lab=False)
 
 
@@ -123,15 +122,6 @@ def _require_owner(descriptor: int, path: Path, owner: int) -> None:
             f"Others than root can write to {path} or to a folder above it, so that anybody"
             " could have named himself an authority there. Have root look at what it says, own"
             " it and all folders above, and take the right to write from group and others."
-        )
-
-
-def _require_first_users(uid_map: str) -> None:
-    """Refuse a user namespace, in which anybody is root and mounts what he likes."""
-    if uid_map.split() != EVERY_USER:
-        raise AuthorityError(
-            "This process is in a user namespace, in which anybody can play root; run outside"
-            " of the lab is only possible in the machine's own."
         )
 
 

@@ -19,7 +19,6 @@ from protech.locate.anchors import (
     FILE,
     FILE_BYTES,
     FOLDER,
-    _require_first_users,
     anchors_content,
     guarded,
     lab_anchors,
@@ -107,13 +106,6 @@ def test_the_system_has_one_place_and_nothing_moves_it(
     if not (FOLDER / FILE).exists():
         with pytest.raises(AuthorityError):
             system_anchors()
-
-
-def test_who_plays_root_in_a_namespace_is_no_root() -> None:
-    _require_first_users("         0          0 4294967295\n")
-    for text in ("0 1000 1\n", "0 0 65536\n", "", "0 0 1\n1 1 4294967294\n"):
-        with pytest.raises(AuthorityError, match="user namespace"):
-            _require_first_users(text)
 
 
 def test_a_lab_has_its_own_anchors(tmp_path: Path) -> None:
