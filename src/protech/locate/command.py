@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from protech.locate import command_papers, command_report, command_run
+from protech.locate import command_papers, command_report, command_run, command_verify
 from protech.locate.command_key import add_key, add_token
 from protech.locate.command_numbers import count, place, span
 from protech.sandbox import harden_process
@@ -174,7 +174,7 @@ def _add_verify(actions: Commands) -> None:
     verify.add_argument("--tsa", type=Path, metavar="CERTIFICATE", help="the stamp authority's")
     verify.add_argument("--lang", choices=("fr", "en"), default="en", help="default: en")
     add_key(verify)
-    verify.set_defaults(run=_hardened(command_report.verify_file))
+    verify.set_defaults(run=_hardened(command_verify.verify_file))
 
 
 def _add_destroy(actions: Commands) -> None:

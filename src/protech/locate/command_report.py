@@ -1,25 +1,19 @@
-"""``protech locate report``, ``verify`` and ``destroy``."""
+"""``protech locate report`` and ``destroy``."""
 
 import argparse
 import json
-import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from protech.errors import ConfigError, TrustError
+from protech.errors import ConfigError
 from protech.evidence import case_key
-from protech.evidence.case_check import check_case
 from protech.evidence.log import Log
-from protech.evidence.stamp import Stamps
 from protech.locate.adapter import Level
-from protech.locate.case import STAMPS, Case, open_case
+from protech.locate.case import Case, open_case
 from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line
-
-SHOWN = 20
-"""So many records are named at most."""
+from protech.locate.command_verify import stamps_of
 
 if TYPE_CHECKING:
     from protech.locate.report.write import Asked
@@ -33,7 +27,7 @@ def write_report(options: argparse.Namespace) -> int:
     from protech.locate.report.write import compose, save
 
     case = open_case(options.case, unwrap_of(options))
-    stamps = _stamps(case)
+    stamps = stamps_of(case)
     at = datetime.now(UTC).replace(microsecond=0)
     with case.open_log() as log:
         made = of_log(log, stamps, at=at, self_test=shipped())
@@ -46,39 +40,6 @@ def write_report(options: argparse.Namespace) -> int:
         )
         written = save(files, options.out)
     print(f"{options.out}: {len(written)} files, the report in report-{options.lang}.pdf")
-    return 0
-
-
-def verify_file(options: argparse.Namespace) -> int:
-    """Run the stand-alone verifier in a process of its own, as the defence does.
-
-    A case that can be opened is checked whole, by the same code.
-    """
-    if options.file.is_dir():
-        return _verify_case(options)
-    script = resources.files("protech.evidence").joinpath("verify.py")
-    command = [sys.executable, "-I", str(script), str(options.file), "--lang", options.lang]
-    if options.log_key is not None:
-        command += ["--log-key", options.log_key]
-    if options.tsa is not None:
-        command += ["--tsa", str(options.tsa)]
-    sys.stdout.flush()
-    return subprocess.run(command, check=False).returncode
-
-
-def _verify_case(options: argparse.Namespace) -> int:
-    case = open_case(options.file, unwrap_of(options))
-    with case.open_log() as log:
-        found = check_case(log, _stamps(case))
-    levels = ", ".join(f"L{level} {count}" for level, count in enumerate(found.levels))
-    print(f"{found.records} records, {found.stamps} stamps; sightings {levels}")
-    if found.wrong:
-        numbers = ", ".join(map(str, found.wrong[:SHOWN]))
-        raise TrustError(
-            f"{len(found.wrong)} sightings do not show what they say (records {numbers}); keep"
-            " the case as it is, for an expert."
-        )
-    print("all of them show what they say, and nothing was changed")
     return 0
 
 
@@ -104,11 +65,6 @@ def _is_meant(case: Case) -> bool:
     sys.stderr.write(f"This cannot be undone. Type the name of the case ({name}): ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() == case.name
-
-
-def _stamps(case: Case) -> Stamps | None:
-    folder = case.folder / STAMPS
-    return Stamps(folder) if folder.is_dir() else None
 
 
 def _proved(log: Log) -> list[int]:

@@ -1,0 +1,79 @@
+"""``protech locate verify``: a pack as the defence checks it, or a whole case with its key."""
+
+import argparse
+import subprocess
+import sys
+from importlib import resources
+
+from protech.errors import ConfigError, TrustError
+from protech.evidence.case_check import HANDSHAKE, Checked, check_case
+from protech.evidence.stamp import Stamps
+from protech.locate.case import STAMPS, Case, open_case
+from protech.locate.command_key import unwrap_of
+
+DIFFERS = 1
+"""Exit code where something does not show what it says, as of ``verify.py``."""
+
+SHOWN = 20
+"""So many records are named at most."""
+
+
+def verify_file(options: argparse.Namespace) -> int:
+    """Run the stand-alone verifier in a process of its own, as the defence does.
+
+    A case that can be opened is checked whole, by the same code.
+    """
+    if options.file.is_dir():
+        return _verify_case(options)
+    script = resources.files("protech.evidence").joinpath("verify.py")
+    command = [sys.executable, "-I", str(script), str(options.file), "--lang", options.lang]
+    if options.log_key is not None:
+        command += ["--log-key", options.log_key]
+    if options.tsa is not None:
+        command += ["--tsa", str(options.tsa)]
+    sys.stdout.flush()
+    return subprocess.run(command, check=False).returncode
+
+
+def stamps_of(case: Case) -> Stamps | None:
+    """Return the stamps of a case; None where nobody ever stamped it."""
+    folder = case.folder / STAMPS
+    return Stamps(folder) if folder.is_dir() else None
+
+
+def _verify_case(options: argparse.Namespace) -> int:
+    if options.tsa is not None:
+        raise ConfigError(
+            "The stamps of a case are checked against the certificates that it keeps with them;"
+            " leave out --tsa, or name a pack."
+        )
+    case = open_case(options.file, unwrap_of(options))
+    try:
+        found = _checked(case, options.log_key)
+    except TrustError as changed:
+        print(changed)
+        return DIFFERS
+    levels = ", ".join(f"L{level} {count}" for level, count in enumerate(found.levels))
+    print(f"{found.records} records, {found.stamps} stamps; sightings {levels}")
+    if found.wrong:
+        print(_told(found))
+        return DIFFERS
+    print("all of them show what they say, and nothing was changed")
+    return 0
+
+
+def _checked(case: Case, log_key: str | None) -> Checked:
+    with case.open_log() as log:
+        if log_key is not None and log.about.key.text != log_key:
+            raise TrustError("The log was made with another key than the one that was named.")
+        return check_case(log, stamps_of(case))
+
+
+def _told(found: Checked) -> str:
+    shown = ", ".join(map(str, found.wrong[:SHOWN]))
+    more = ", ..." if len(found.wrong) > SHOWN else ""
+    checked = sum(found.levels[HANDSHAKE:])
+    return (
+        f"{len(found.wrong)} of {checked} sightings of level {HANDSHAKE} and above do not show"
+        f" what they say (records {shown}{more}); keep the case as it is, for an expert."
+    )
