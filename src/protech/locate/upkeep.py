@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from protech.errors import AuthorityError, TrustError
@@ -72,7 +73,10 @@ class Upkeep:
             await asyncio.sleep(PAPERS_S)
             with _left_alone():
                 clearance.renew(content_of(papers / TIMESTAMP))
-            for path in request_files(papers):
+            paths: list[Path] = []
+            with _left_alone():
+                paths = request_files(papers)
+            for path in paths:
                 with _left_alone():
                     request = read_request(content_of(path))
                     if request.sha256 not in self._recorded:

@@ -1,5 +1,6 @@
 """The papers of a case in a folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,27 @@ def test_one_request_that_does_not_hold_is_said(tmp_path: Path) -> None:
     (tmp_path / REQUESTS / "z.json").write_bytes(b"{}")
     with pytest.raises(TrustError):
         requests_in(tmp_path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / TIMESTAMP)
+    (tmp_path / AUTHORISATION).mkdir()
+    (tmp_path / REQUESTS).mkdir()
+    (tmp_path / REQUESTS / "0.json").symlink_to("/dev/tty")
+    for read in (
+        lambda: timestamp_in(tmp_path, ANCHORS),
+        lambda: authorisation_in(tmp_path, ANCHORS),
+        lambda: requests_in(tmp_path),
+    ):
+        with pytest.raises(AuthorityError, match="cannot be read"):
+            read()
+
+
+def test_a_paper_without_end_is_none(tmp_path: Path) -> None:
+    with (tmp_path / TIMESTAMP).open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TrustError, match="no signed document"):
+        timestamp_in(tmp_path, ANCHORS)
 
 
 def test_there_is_an_end_to_requests(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from protech.errors import AuthorityError, ConfigError
-from protech.locate import upkeep
+from protech.locate import filed, upkeep
 from protech.locate.adapter import Level, Network
 from protech.locate.case import Case, create_case
 from protech.locate.demo.office import publish_list
@@ -182,6 +182,7 @@ def test_a_paper_that_is_half_written_is_left_alone(
     def cut(_: Outfit, stop: asyncio.Event) -> None:
         (made.case.papers / TIMESTAMP).write_bytes(b'{"document":')
         (made.case.papers / REQUESTS / "0.json").write_bytes(b"")
+        monkeypatch.setattr(filed, "REQUEST_FILES", 1)
         asyncio.get_running_loop().call_later(0.1, stop.set)
 
     reason = carried_out(made, Swarm([named(1)]), is_one_round=False, beside=cut)
