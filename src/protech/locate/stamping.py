@@ -65,4 +65,10 @@ class Stamper:
             return
 
     def _ask(self, authority: StampAuthority) -> int:
-        return self._stamps.stamp(sender(authority.url or ""), authority.certificate)
+        send = sender(authority.url or "")
+
+        def send_if_open(content: bytes) -> bytes:
+            self._require_open()  # what waits is many requests, and the run may end between two
+            return send(content)
+
+        return self._stamps.stamp(send_if_open, authority.certificate)

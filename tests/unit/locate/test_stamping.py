@@ -8,6 +8,7 @@ from protech.errors import AuthorityError
 from protech.evidence.log_checkpoint import sign_state
 from protech.evidence.stamp import Stamps
 from protech.lists.checkpoint import log_key
+from protech.locate import stamping
 from protech.locate.papers import StampAuthority
 from protech.locate.stamping import PAUSE_S, Stamper
 from protech.signing import Key
@@ -77,3 +78,26 @@ def test_without_an_authority_nothing_waits(tmp_path: Path) -> None:
     silent = StampAuthority(certificate=b"", url=None)
     asyncio.run(Stamper(stamps, [silent], require_open=allow)(checkpoint(1), is_last=True))
     assert list(stamps.waiting) == []
+
+
+def test_what_waits_is_not_asked_for_once_the_run_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps = Stamps(tmp_path / "stamps")
+    for size in (1, 2):
+        stamps.queue(checkpoint(size))
+    sent: list[bytes] = []
+
+    def require_open() -> None:
+        if sent:
+            raise AuthorityError("It is over.")
+
+    def send(content: bytes) -> bytes:
+        sent.append(content)
+        return b""
+
+    monkeypatch.setattr(stamping, "sender", lambda _: send)
+    monkeypatch.setattr("protech.evidence.stamp.check", lambda *_: None)
+    asyncio.run(Stamper(stamps, [NOBODY], require_open=require_open)(checkpoint(3)))
+    assert len(sent) == 1
+    assert list(stamps.waiting) == [1, 2]
