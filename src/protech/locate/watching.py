@@ -15,11 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from protech.errors import ConfigError
+from protech.evidence.log import FRAMES
 from protech.locate.case import LOG, Case
 from protech.serve.tokens import OneTimeTokens
 from protech.serve.web import entry_url
 
 START_S = 30.0
+READ_BYTES_S = 10e6
+"""So many of a log's bytes are read and checked in a second at least; opening it takes that."""
 LOOK_S = 0.05
 END_S = 10.0
 
@@ -51,7 +54,7 @@ def page_of(case: Case, *, port: int = 0) -> Iterator[str]:
         )
         try:
             _tell(process, told)
-            yield _address(process, place, OneTimeTokens(tokens))
+            yield _address(process, place, OneTimeTokens(tokens), within_s=patience_s(case))
         finally:
             _end(process)
 
@@ -65,8 +68,16 @@ def _tell(process: subprocess.Popen[bytes], told: dict[str, object]) -> None:
         raise _silent() from None
 
 
-def _address(process: subprocess.Popen[bytes], place: Path, tokens: OneTimeTokens) -> str:
-    end = time.monotonic() + START_S
+def patience_s(case: Case) -> float:
+    """Return how long the page of a case may take to come up."""
+    frames = case.folder / LOG / FRAMES
+    return START_S + (frames.stat().st_size / READ_BYTES_S if frames.exists() else 0)
+
+
+def _address(
+    process: subprocess.Popen[bytes], place: Path, tokens: OneTimeTokens, *, within_s: float
+) -> str:
+    end = time.monotonic() + within_s
     while time.monotonic() < end and process.poll() is None:
         if place.exists() and (address := entry_url(place, tokens)) is not None:
             return address

@@ -1,4 +1,5 @@
 import http.client
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -7,7 +8,7 @@ import pytest
 from protech.errors import ConfigError
 from protech.lists.seal import new_identity, recipient_of
 from protech.locate.case import create_case
-from protech.locate.watching import page_of
+from protech.locate.watching import START_S, patience_s, page_of
 
 
 def test_the_page_of_a_case_answers_while_it_is_wanted_and_ends_then(tmp_path: Path) -> None:
@@ -32,3 +33,15 @@ def test_a_page_that_does_not_come_up_is_named(tmp_path: Path) -> None:
     (case.folder / "log" / "frames").unlink()
     with pytest.raises(ConfigError, match="--no-page"), page_of(case):
         pass
+
+
+def test_a_long_log_is_waited_for(tmp_path: Path) -> None:
+    case = create_case(
+        tmp_path / "case", name="C-1", is_lab=True, recipients=[recipient_of(new_identity())]
+    )
+    frames = case.folder / "log" / "frames"
+    assert START_S <= patience_s(case) < START_S + 1
+    os.truncate(frames, 4_000_000_000)
+    assert patience_s(case) == START_S + 400
+    frames.unlink()
+    assert patience_s(case) == START_S
