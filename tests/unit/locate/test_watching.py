@@ -8,7 +8,7 @@ import pytest
 from protech.errors import ConfigError
 from protech.lists.seal import new_identity, recipient_of
 from protech.locate.case import create_case
-from protech.locate.watching import START_S, patience_s, page_of
+from protech.locate.watching import START_S, page_of, patience_s
 
 
 def test_the_page_of_a_case_answers_while_it_is_wanted_and_ends_then(tmp_path: Path) -> None:
