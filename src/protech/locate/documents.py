@@ -266,7 +266,11 @@ def _terms[T](text: str, what: str, kind: str, parse: Callable[[Fields], T]) -> 
     if fields.take("kind") != kind:
         raise fields.wrong("is a paper of another kind")
     fields.version(FORMAT_VERSION)
-    return parse(fields)
+    terms = parse(fields)
+    if fields.left():
+        # It may be a limit, which whoever signed it takes to be kept.
+        raise fields.wrong(f"has {len(fields.left())} terms that this Protech does not know")
+    return terms
 
 
 def _require[T](paper: Paper[T], quorum: Quorum, what: str, authority: str) -> None:

@@ -147,14 +147,17 @@ def _entries(fields: Fields) -> frozenset[str] | None:
 
 
 def _operators(fields: Fields) -> tuple[Operator, ...]:
+    told = fields.objects("operators", "An operator in the authorisation")
     found = tuple(
         Operator(
             name=one.text("name", longest=LONGEST),
             kind=(kind := one.choice("kind", KeyKind)),
             public=_public(one, KEY_BYTES[kind]),
         )
-        for one in fields.objects("operators", "An operator in the authorisation")
+        for one in told
     )
+    if any(one.left() for one in told):
+        raise fields.wrong("says more of an operator than this Protech knows")
     names, keys = {one.name for one in found}, {one.public for one in found}
     if len(found) > OPERATORS or not len(names) == len(keys) == len(found):
         raise fields.wrong(

@@ -123,11 +123,20 @@ def test_a_field_that_is_missing_is_refused(name: str) -> None:
         read_authorisation(signed(told), ANCHORS)
 
 
-def test_an_unknown_version_is_refused_and_an_unknown_field_is_signed_with_the_rest() -> None:
+def test_a_limit_that_is_not_known_is_not_passed_over() -> None:
+    with pytest.raises(TrustError, match="1 terms that this Protech does not know"):
+        read_authorisation(signed(fields() | {"only_on": "weekdays"}), ANCHORS)
+    told = json.loads(AUTHORISED.text)["operators"]
+    operators = [one | {"only_on": "weekdays"} for one in told]
+    with pytest.raises(TrustError, match="more of an operator"):
+        read_authorisation(signed(fields() | {"operators": operators}), ANCHORS)
+    with pytest.raises(TrustError, match="does not know"):
+        draft(canonical(fields() | {"hours": "9-17"}))
+
+
+def test_an_unknown_version_is_refused() -> None:
     with pytest.raises(TrustError, match="another version"):
         read_authorisation(signed(fields() | {"v": 2}), ANCHORS)
-    paper = read_authorisation(signed(fields() | {"remarks": "none"}), ANCHORS)
-    assert "remarks" in paper.text
     outer = json.loads(GOOD) | {"v": 2}
     with pytest.raises(TrustError, match="another version"):
         read_document(json.dumps(outer).encode(), "It")
