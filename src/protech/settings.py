@@ -134,7 +134,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         if len(content) > SETTINGS_BYTES:
             raise ValueError(f"it is larger than {SETTINGS_BYTES} bytes")
         return tomllib.loads(content.decode())
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise ConfigError(
             f"The settings in {path} are not TOML: {bad}; mend or remove the file."
         ) from bad

@@ -32,6 +32,8 @@ from protech.settings import read_settings
 
 TABLE = "locate"
 NAME_SERVER_PORT = 53
+DIGITS = 6
+"""Neither ports nor vantages have more."""
 FLAGS: Mapping[str, Flag] = {one.value: one for one in Flag if one is not Flag.SHARED}
 TEXTS = frozenset({"source", "postgres", "vantage", *FLAGS})
 LISTS = frozenset({"databases", "name_servers", "dht_nodes", "kad_contacts"})
@@ -72,10 +74,10 @@ def read_choices(settings_file: Path) -> Choices:
             ),
         ),
         databases=tuple(
-            _database(Path(one).expanduser()) for one in _texts(table, "databases")
+            _database(_path("databases", one)) for one in _texts(table, "databases")
         ),
         networks=tuple(
-            read_networks(Path(path).expanduser(), flag)
+            read_networks(_path(name, path), flag)
             for name, flag in FLAGS.items()
             if (path := _text(table, name)) is not None
         ),
@@ -87,10 +89,26 @@ def read_choices(settings_file: Path) -> Choices:
 def _shard(text: str | None) -> Shard:
     if text is None:
         return Shard()
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 0 < int(number) <= int(count)):
+    first, _, last = text.partition("/")
+    number, count = _number(first), _number(last)
+    if not 0 < number <= count:
         raise _wrong("vantage", "is no 'number/of how many'")
-    return Shard(index=int(number) - 1, count=int(count))
+    return Shard(index=number - 1, count=count)
+
+
+def _number(text: str) -> int:
+    """Return a number of few digits; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else 0
+
+
+def _path(name: str, text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # a home that nobody has
+        path = None
+    if path is None or not text.isprintable():
+        raise _wrong(name, "has what is no file's path")
+    return path
 
 
 def _database(path: Path) -> Database:
@@ -124,9 +142,10 @@ def _endpoints(table: Mapping[str, object], name: str) -> tuple[Endpoint, ...]:
 
 def _endpoint(name: str, text: str) -> Endpoint:
     host, _, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+    number = _number(port)
+    if not 0 < number < 1 << 16:
         raise _wrong(name, "has what is no address with a port")
-    return Endpoint(address=_address(name, host.strip("[]")), port=int(port))
+    return Endpoint(address=_address(name, host.strip("[]")), port=number)
 
 
 def _wrong(name: str, why: str) -> ConfigError:
