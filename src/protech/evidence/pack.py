@@ -8,6 +8,7 @@ its stamp. Nothing of another peer or entry is in it. ``evidence/verify.py`` che
 import base64
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from protech.errors import ConfigError, SourceError
@@ -21,6 +22,9 @@ from protech.merkle import inclusion_proof
 FORMAT_VERSION = 1
 
 PACK = "protech_disclosure"
+
+MARKS = (b'"kind":"entry"', b'"kind":"proof_request"', b'"kind":"run"')
+"""What stands in a canonical record that sightings rest on."""
 
 type Record = Mapping[str, Any]
 
@@ -79,6 +83,11 @@ class Disclosure:
         proof = inclusion_proof(self._leaves, one.index, size)
         return {**_plain(one), "proof": [node.hex() for node in proof]}
 
+    @cached_property
+    def _rested_on(self) -> list[Logged]:
+        """The records that sightings rest on: few among many, which are not even parsed."""
+        return [one for one in self._log.read() if any(mark in one.content for mark in MARKS)]
+
     def _records_of(self, index: int) -> Mapping[str, Logged]:
         """Find the records that a sighting rests on, each under its kind."""
         sighting = next(self._log.read(index), None)
@@ -89,7 +98,7 @@ class Disclosure:
                 " `protech locate report` lists."
             )
         found = {"sighting": sighting}
-        for one in self._log.read():
+        for one in self._rested_on:
             if one.index >= index:
                 break
             kind = _rests_on(about, one)
@@ -105,13 +114,10 @@ class Disclosure:
 
 def _rests_on(sighting: Record, one: Logged) -> str | None:
     """Return as what a record belongs to a sighting; None for one that does not."""
-    if one.index == sighting["run"]:
-        return "run"
-    # Most records are other peers' sightings: they are not even parsed.
-    if not any(mark in one.content for mark in (b'"kind":"entry"', b'"kind":"proof_request"')):
-        return None
     other = _record(one)
     match other["kind"]:
+        case "run":
+            is_it = one.index == sighting["run"]
         case "entry" if one.index > sighting["run"]:
             is_it = all(other[name] == sighting[name] for name in ("number", "list"))
         case "proof_request":
