@@ -15,7 +15,9 @@ from protech.merkle import (
     inclusion_proof,
     leaf_hash,
     leaf_hashes,
+    levels,
     node_hash,
+    path,
     root,
     verify_consistency,
     verify_inclusion,
@@ -38,6 +40,17 @@ def recursive_root(leaves: Sequence[bytes]) -> bytes:
     while split * 2 < len(leaves):
         split *= 2
     return node_hash(recursive_root(leaves[:split]), recursive_root(leaves[split:]))
+
+
+@given(SIZES)
+def test_the_levels_of_a_tree_give_all_of_its_proofs(size: int) -> None:
+    tree = levels(LEAVES[:size])
+    assert list(tree[-1]) == [root(LEAVES[:size])]
+    for index in range(size):
+        assert path(tree, index) == recursive_path(index, LEAVES[:size])
+    for index in (-1, size):
+        with pytest.raises(ValueError, match="no such leaf"):
+            path(tree, index)
 
 
 def recursive_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:

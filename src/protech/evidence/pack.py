@@ -7,7 +7,7 @@ its stamp. Nothing of another peer or entry is in it. ``evidence/verify.py`` che
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from protech.evidence.log import Log
 from protech.evidence.log_checkpoint import SignedState
 from protech.evidence.log_records import Logged
 from protech.evidence.stamp import Stamp, Stamps
-from protech.merkle import inclusion_proof
+from protech.merkle import levels, path
 
 FORMAT_VERSION = 1
 
@@ -49,6 +49,8 @@ class Disclosure:
         self._last = log.last_checkpoint
         self._stamps = () if stamps is None else stamps.all()
         self._leaves = list(log.leaves())
+        self._tree: tuple[int, list[Sequence[bytes]]] | None = None
+        """Of the checkpoint that was shown last: most packs show the same one."""
 
     def pack(self, index: int) -> bytes:
         """Return the pack of one sighting, canonical JSON.
@@ -80,7 +82,9 @@ class Disclosure:
         }
 
     def _part(self, one: Logged, size: int) -> dict[str, object]:
-        proof = inclusion_proof(self._leaves, one.index, size)
+        if self._tree is None or self._tree[0] != size:
+            self._tree = size, levels(self._leaves[:size])
+        proof = path(self._tree[1], one.index)
         return {**_plain(one), "proof": [node.hex() for node in proof]}
 
     @cached_property
