@@ -227,7 +227,8 @@ def _host(place: tuple[str, int]) -> str:
 async def launch(program: str, spec: Mapping[str, Any]) -> asyncio.subprocess.Process:
     """Start a process of the swarm, and wait until it is ready."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"protech.locate.lab.{program}"),
+        # -P: the directory that the person stands in must not be a place to import from.
+        *(sys.executable, "-P", "-m", f"protech.locate.lab.{program}"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES,

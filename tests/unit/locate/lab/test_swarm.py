@@ -44,3 +44,20 @@ def test_an_address_that_is_taken_is_an_error_to_repair(tmp_path: Path) -> None:
         taken.listen()
         with pytest.raises(ConfigError, match="another seed"):
             asyncio.run(go(5))
+
+
+def test_what_lies_where_the_person_stands_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can put a module of any name into a folder that all may write to."""
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("asyncio", "argparse", "json", "random", "libtorrent"):
+        (here / f"{name}.py").write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(here)
+
+    async def go() -> None:
+        async with Lab.start(tmp_path / "swarm", seed=6, counts={Kind.SEED: 1}):
+            pass
+
+    asyncio.run(go())
