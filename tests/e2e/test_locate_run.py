@@ -264,7 +264,7 @@ def test_nothing_is_written_but_the_case_the_list_and_the_report(ran: Ran) -> No
     inside = re.compile(
         rf"{re.escape(str(ran.folder))}/(swarm/|office/|authority|\.authority|identity|\.identity"
         r"|report/|case/("
-        r"(papers|stamps|archive)/|\.?(case\.json|key\.json|log\.key)"
+        r"(papers|stamps|archive)/|\.?(case\.json|key\.json|log\.key|seen)"
         r"|(leases|courtesy|ledger)\.db(-wal|-shm|-journal)?$"
         r"|log/(frames|\.?checkpoint)))"
     )

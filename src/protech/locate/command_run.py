@@ -10,13 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protech.errors import ConfigError
+import uvloop
+
+from protech.errors import AuthorityError, ConfigError
 from protech.evidence.case_key import read_wraps
 from protech.evidence.log import Log
 from protech.lists.device import DeviceLists
 from protech.locate.anchors import system_anchors
 from protech.locate.case import LOG, PAPERS, Case, create_case, is_case, open_case
-from protech.locate.check import check, fields_of
+from protech.locate.check import PROVING, check, fields_of
 from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line, say
 from protech.locate.filed import authorisation_in
@@ -25,6 +27,7 @@ from protech.settings import Places, private_directory
 
 if TYPE_CHECKING:
     from protech.locate.observe import Looked
+    from protech.locate.run import Ended
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -75,12 +78,13 @@ def run_case(options: argparse.Namespace) -> int:
         )
         return demonstrate(wish, say)
     case, anchors = _case_of(options)
-    reason, looks = asyncio.run(_run(case, anchors, options))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        ended, looks = runner.run(_run(case, anchors, options))
     if options.json:
-        print(json.dumps({"v": 1, "ended": reason, "looks": looks}))
+        print(json.dumps({"v": 1, "ended": ended.reason, "looks": looks}))
     else:
-        say(f"The run has ended: {reason.rstrip('.')}. Looked {looks} times.")
-    return 0
+        say(f"The run has ended: {ended.reason.rstrip('.')}. Looked {looks} times.")
+    return NOT_READY if ended.is_by_authority else 0
 
 
 def _require_sense(options: argparse.Namespace) -> None:
@@ -94,7 +98,8 @@ def _require_sense(options: argparse.Namespace) -> None:
         raise ConfigError("--seed draws the swarm of --lab; leave it out, or add --lab.")
     only_in_earnest = ("list", "minutes", "one_round", "identity", "module", "token", "pin_fd")
     for name in only_in_earnest if options.lab else ():
-        if getattr(options, name) not in {None, False}:
+        value = getattr(options, name)
+        if value is not None and value is not False:  # a descriptor may be 0
             raise ConfigError(
                 f"--lab makes its own list, papers and keys, and looks once; leave out"
                 f" --{name.replace('_', '-')}."
@@ -131,6 +136,7 @@ def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
         if case.is_lab:
             raise ConfigError("That case is of a lab; it is never used for anything else.")
         return case, anchors
+    _require_ready(options, anchors)
     terms = authorisation_in(options.case / PAPERS, anchors).terms
     tokens = [one.public for one in terms.operators if one.kind is KeyKind.P256]
     case = create_case(
@@ -144,7 +150,21 @@ def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
     return case, anchors
 
 
-async def _run(case: Case, anchors: Anchors, options: argparse.Namespace) -> tuple[str, int]:
+def _require_ready(options: argparse.Namespace, anchors: Anchors) -> None:
+    """Begin no case that could not be run.
+
+    Raises:
+        AuthorityError: A rule is not kept.
+    """
+    device = DeviceLists.of_user()
+    for one in check(options.list, options.case / PAPERS, device, anchors=lambda: anchors):
+        if not one.is_met and one.what != PROVING:
+            raise AuthorityError(f"{one.message.rstrip('.')}. No case was begun.")
+
+
+async def _run(
+    case: Case, anchors: Anchors, options: argparse.Namespace
+) -> "tuple[Ended, int]":
     """Run until it is told to stop, and return why it ended and how often it looked."""
     from protech.locate.choices import read_choices
     from protech.locate.equipment import Order, equipped
@@ -179,5 +199,5 @@ async def _run(case: Case, anchors: Anchors, options: argparse.Namespace) -> tup
             if not options.no_page:
                 say(f"Watch it at {stack.enter_context(page_of(case))}")
             say(f"Looking for {len(outfit.watch.targets)} files; Ctrl-C ends it.")
-            reason = await run(outfit, stop, is_one_round=options.one_round, on_look=on_look)
-    return reason, looks
+            ended = await run(outfit, stop, is_one_round=options.one_round, on_look=on_look)
+    return ended, looks
