@@ -47,7 +47,8 @@ class SharedDatabase:
 
         Args:
             where: How libpq reaches the database (its keywords and values). A host that is no
-                socket's directory must be verified: ``sslmode=verify-full`` is put in.
+                socket's directory must be verified: ``sslmode=verify-full`` is put in, whatever
+                a service file or the environment says.
             name: The schema that holds the tables; one a case.
             schema: Statements that make the tables.
             version: The version of ``schema``; tables of another one are refused.
@@ -159,8 +160,9 @@ def _complete(where: str) -> str:
             "How to reach the shared database is not written as libpq reads it; write it as"
             " 'host=... dbname=... user=...'."
         ) from None
-    if not str(parameters.get("host", "/")).startswith("/"):
-        parameters["sslmode"] = "verify-full"
+    # Where the host comes from a service file or the environment it is not seen here; for a
+    # socket libpq leaves it out. GSSAPI would take the place of TLS.
+    parameters |= {"sslmode": "verify-full", "gssencmode": "disable"}
     parameters.setdefault("connect_timeout", CONNECT_S)
     parameters["options"] = f"-c statement_timeout={STATEMENT_MS} -c synchronous_commit=on"
     parameters["application_name"] = "protech"

@@ -29,9 +29,16 @@ def test_a_name_that_would_need_quotes_is_refused(name: str) -> None:
 
 
 def test_a_server_far_away_must_show_who_it_is() -> None:
-    assert "sslmode=verify-full" in _complete("host=db.example sslmode=disable")
-    assert "sslmode" not in _complete("host=/run/postgresql")
-    assert "sslmode" not in _complete("dbname=a")
+    for where in (
+        "host=db.example sslmode=disable",
+        "service=protech",  # whose host stands in a file of libpq's
+        "hostaddr=198.18.0.1",
+        "host=/run/postgresql,db.example",
+        "dbname=a",  # the host may stand in PGHOST
+        "host=/run/postgresql",
+    ):
+        assert "sslmode=verify-full" in _complete(where)
+        assert "gssencmode=disable" in _complete(where)
 
 
 def test_placeholders_are_those_of_psycopg() -> None:
