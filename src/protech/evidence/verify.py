@@ -16,9 +16,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from hashlib import new, sha256
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 from cryptography import x509
@@ -78,6 +79,7 @@ UNREADABLE|CANNOT BE READ|ILLISIBLE
 """
 WORDS = {code: words for code, *words in (line.split("|") for line in TEXT.split("\n")[1:-1])}
 
+load = cache(run_path)
 dumps = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 type Fields = Mapping[str, Any]
@@ -239,10 +241,13 @@ def read_transcript(content: bytes) -> dict[str, Any]:
 
 def replay(content: bytes, key: Fields) -> dict[str, Any]:
     """Return what a transcript shows of a listed key, and the fault that ended it early."""
-    networks = {"torrent": BitTorrent, "torrent_v2": BitTorrent}  # eD2k's is not there yet
     found, fault = read_transcript(content), ""
-    require(key["kind"] in networks, f"{key['kind']} is not replayed by this version")
-    heard = networks[key["kind"]](key)
+    kind, is_ed2k = key["kind"], key["kind"] == "ed2k"
+    is_known = is_ed2k or kind in {"torrent", "torrent_v2"}
+    require(is_known, f"{kind} is not replayed by this version")
+    # How eDonkey is replayed stands in a file beside this one.
+    beside = str(Path(__file__).with_name("verify_ed2k.py"))
+    heard = load(beside)["Ed2k"](key, require) if is_ed2k else BitTorrent(key)
     try:
         for _, kind, value in found["events"]:
             heard.hear(kind, value)

@@ -309,7 +309,7 @@ def test_what_no_paper_covers_is_refused(
 
 def test_an_unknown_network_is_said_to_be_so() -> None:
     with pytest.raises(verify.Fault, match="not replayed"):
-        verify.replay(flat_talk().end(), {"kind": "ed2k"})
+        verify.replay(flat_talk().end(), {"kind": "gnutella"})
 
 
 Make = Callable[[], Talk]

@@ -25,6 +25,9 @@ from protech.locate.report.stamps import Checkpoint
 from protech.locate.report.words import Language, load
 
 VERIFIER_NAME = "verify.py"
+ED2K_NAME = "verify_ed2k.py"
+"""What ``verify.py`` replays conversations of eDonkey with; it lies beside it."""
+OF_ED2K = rb"\"network\":\"ed2k\""
 NOTES = ("README-defence.txt", "LISEZMOI-defense.txt")
 
 FILE_MODE = stat.S_IRUSR | stat.S_IWUSR
@@ -111,6 +114,8 @@ def compose(
     files[BUNDLE_NAME] = made.bundle.encode()
     if made.verifier:
         files[VERIFIER_NAME] = made.verifier.encode()
+    if any(OF_ED2K in pack for pack in (packs or {}).values()):
+        files[ED2K_NAME] = resources.files("protech.evidence").joinpath(ED2K_NAME).read_bytes()
     files |= {name: _packaged(name) for name in NOTES}
     return files | dict(packs or {})
 
