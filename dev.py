@@ -219,7 +219,8 @@ def ensure_environment(lock: str) -> Environment:
         if not environment.is_ready(lock):
             environment.make(lock)
             say("ready")
-        ensure_models(environment)
+        if lock != "locate":  # it decodes no media
+            ensure_models(environment)
     return environment
 
 

@@ -10,6 +10,7 @@ import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from protech.errors import ConfigError
 from protech.lists.locked import lock_pages
 
 _MEMCHR = ctypes.CDLL(None).memchr
@@ -28,7 +29,7 @@ def locked_buffer(size_bytes: int) -> Iterator[memoryview]:
     pages = mmap.mmap(-1, max(size_bytes, 1), flags)
     try:
         pages.madvise(mmap.MADV_DONTFORK)
-        lock_pages(pages, len(pages))
+        _lock(pages)
         try:
             with memoryview(pages) as whole, whole[:size_bytes] as memory:
                 yield memory
@@ -38,6 +39,17 @@ def locked_buffer(size_bytes: int) -> Iterator[memoryview]:
         # A reader that was cancelled may hold a part of it still: wiped, it goes with that.
         with suppress(BufferError):
             pages.close()
+
+
+def _lock(pages: mmap.mmap) -> None:
+    try:
+        lock_pages(pages, len(pages))
+    except ConfigError as refused:
+        raise ConfigError(
+            f"A piece is held in memory that is never swapped, and {len(pages) // 1024} KiB of"
+            " it cannot be locked for this user. Raise the limit (ulimit -l; LimitMEMLOCK= in a"
+            " systemd unit), or have an operator observe without proving."
+        ) from refused
 
 
 def sha1_of(memory: memoryview) -> bytes:

@@ -11,7 +11,7 @@ All but ``case.json`` and ``papers`` is under the case's key.
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -116,22 +116,58 @@ def create_case(
             f"The name of a case is 1 to {NAME_CHARACTERS} printable characters: what the"
             " authorisation says."
         )
+    _require_empty(folder)
+    data_key = case_key.create(folder, case=name, recipients=recipients, tokens=tokens)
+    case = Case(folder=folder, name=name, is_lab=is_lab, data_key=data_key)
+    _begin(case, origin=quote(name, safe=""))  # a signed note's name has no spaces
+    return case
+
+
+def join_case(folder: Path, case: Case, *, vantage: str) -> Case:
+    """Make the directory of one more vantage of a case: the same key, a log of its own.
+
+    Args:
+        folder: Where; it must not be there, or hold nothing but papers.
+        case: The case, open.
+        vantage: What this one is called in its log's checkpoints; no other may be called so.
+
+    Raises:
+        ConfigError: Something is there already, or it cannot be written.
+        TrustError: It cannot be called so.
+    """
+    if not vantage.isprintable() or not 0 < len(vantage) <= NAME_CHARACTERS:
+        raise TrustError(f"A vantage's name is 1 to {NAME_CHARACTERS} printable characters.")
+    _require_empty(folder)
+    wraps = read_file(case.folder / case_key.KEY, most=case_key.FILE_BYTES)
+    if wraps is None:
+        raise ConfigError(
+            f"The case in {case.folder} has no key any more; nothing can join it."
+        )
+    write_new(folder / case_key.KEY, wraps)
+    joined = replace(case, folder=folder)
+    _begin(joined, origin=f"{quote(case.name, safe='')}/{quote(vantage, safe='')}")
+    return joined
+
+
+def _require_empty(folder: Path) -> None:
     private_directory(folder)
     if any(one.name != PAPERS for one in folder.iterdir()):
         raise ConfigError(
             f"There is something in {folder} already, and it is no case; name a new directory,"
             " or remove what a case that was never whole left there."
         )
-    data_key = case_key.create(folder, case=name, recipients=recipients, tokens=tokens)
-    case = Case(folder=folder, name=name, is_lab=is_lab, data_key=data_key)
+
+
+def _begin(case: Case, *, origin: str) -> None:
+    """Make the log of a case, and say last that the case is whole."""
     seed = os.urandom(SEED_BYTES)
-    write_new(folder / LOG_KEY, case.vault(LOG_KEY).seal_bytes(seed, LOG_KEY.encode()))
+    sealed = case.vault(LOG_KEY).seal_bytes(seed, LOG_KEY.encode())
+    write_new(case.folder / LOG_KEY, sealed)
     signer = Key.of_seed(seed)
-    origin = quote(name, safe="")  # a signed note's name has no spaces and plus signs
-    Log.create(folder / LOG, origin=origin, signer=signer, data_key=data_key).close()
-    about = {"v": FORMAT_VERSION, "name": name, "lab": is_lab}
-    write_private(folder / ABOUT, json.dumps(about).encode() + b"\n")
-    return case
+    log = Log.create(case.folder / LOG, origin=origin, signer=signer, data_key=case.data_key)
+    log.close()
+    about = {"v": FORMAT_VERSION, "name": case.name, "lab": case.is_lab}
+    write_private(case.folder / ABOUT, json.dumps(about).encode() + b"\n")
 
 
 def open_case(folder: Path, unwrap: Unwrap) -> Case:

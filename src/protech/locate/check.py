@@ -13,6 +13,9 @@ from protech.locate.listing import open_locate_list
 from protech.locate.papers import Anchors, Authorisation, ClockReading, ListFacts, Paper, Power
 from protech.locate.rules import Check, Situation, judge
 
+PROVING = "proof requests"
+"""The one check without which a run may begin: it proves nothing then."""
+
 SIGNED = "it is there, and its signatures hold"
 
 type AnchorsOf = Callable[[], Anchors]
@@ -105,7 +108,7 @@ def _of_case(terms: Authorisation, case: str) -> Check:
 
 def _proving(papers: Path, authorisation: Paper[Authorisation], *, is_lab: bool) -> list[Check]:
     """Return what holds of the proof requests; that there is none is no fault."""
-    what = "proof requests"
+    what = PROVING
     if Power.PROVE not in authorisation.terms.powers:
         return [
             Check(what=what, is_met=True, message="none: no power to prove, levels 0 to 3 only")

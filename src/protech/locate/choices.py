@@ -23,6 +23,7 @@ from pathlib import Path
 
 from protech.errors import ConfigError
 from protech.locate.adapter import Address, Endpoint
+from protech.locate.bittorrent.discover import reachable
 from protech.locate.leases import Shard
 from protech.locate.mmdb import read_mmdb
 from protech.locate.networks_listed import Flag, ListedNetworks, read_networks
@@ -31,6 +32,8 @@ from protech.locate.vantage import Vantage
 from protech.settings import read_settings
 
 TABLE = "locate"
+
+is_public = reachable(lab=False)
 NAME_SERVER_PORT = 53
 DIGITS = 6
 """Neither ports nor vantages have more."""
@@ -69,7 +72,10 @@ def read_choices(settings_file: Path) -> Choices:
             dht_nodes=_endpoints(table, "dht_nodes"),
             kad_contacts=_endpoints(table, "kad_contacts"),
             name_servers=tuple(
-                Endpoint(address=_address("name_servers", one), port=NAME_SERVER_PORT)
+                _public(
+                    "name_servers",
+                    Endpoint(address=_address("name_servers", one), port=NAME_SERVER_PORT),
+                )
                 for one in _texts(table, "name_servers")
             ),
         ),
@@ -145,11 +151,18 @@ def _endpoint(name: str, text: str) -> Endpoint:
     number = _number(port)
     if not 0 < number < 1 << 16:
         raise _wrong(name, "has what is no address with a port")
-    return Endpoint(address=_address(name, host.strip("[]")), port=number)
+    return _public(name, Endpoint(address=_address(name, host.strip("[]")), port=number))
+
+
+def _public(name: str, endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint that packets may go to: the gate lets none go to a private address."""
+    if not is_public(endpoint.address):
+        raise _wrong(name, "has an address that is not public, to which no packet may go")
+    return endpoint
 
 
 def _wrong(name: str, why: str) -> ConfigError:
     return ConfigError(
-        f"In the settings, {name!r} of [{TABLE}] {why}; `protech locate run --help` says what"
-        " may stand there."
+        f"In the settings, {name!r} of [{TABLE}] {why}; docs/locate.md says what may stand"
+        " there."
     )

@@ -41,6 +41,7 @@ def add_command(commands: Commands) -> None:
     _add_check(actions)
     _add_run(actions)
     _add_page(actions)
+    _add_join(actions)
     _add_papers(actions)
     _add_report(actions)
     _add_verify(actions)
@@ -95,6 +96,20 @@ def _add_page(actions: Commands) -> None:
     page.add_argument("case", type=Path, metavar="CASE")
     add_key(page)
     page.set_defaults(run=_hardened(command_run.show_page))
+
+
+def _add_join(actions: Commands) -> None:
+    join = _add(
+        actions,
+        "join",
+        about="make the directory of one more vantage of a case, with a log of its own",
+        example="SECOND --of CASE --vantage second --module token.so --token anna",
+    )
+    join.add_argument("folder", type=Path, metavar="DIR", help="a new directory")
+    join.add_argument("--of", type=Path, required=True, metavar="CASE", help="the first one's")
+    join.add_argument("--vantage", required=True, metavar="NAME", help="what to call it")
+    add_key(join)
+    join.set_defaults(run=_hardened(command_run.join_vantage))
 
 
 def _add_papers(actions: Commands) -> None:
@@ -171,6 +186,11 @@ def _add_verify(actions: Commands) -> None:
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="a pack, or a case's directory")
     verify.add_argument("--log-key", metavar="KEY", help="the log's public key, got otherwise")
+    verify.add_argument(
+        "--authority-key",
+        metavar="KEY",
+        help="a key of who authorised it, in hex or as the authority's package writes it",
+    )
     verify.add_argument("--tsa", type=Path, metavar="CERTIFICATE", help="the stamp authority's")
     verify.add_argument("--lang", choices=("fr", "en"), default="en", help="default: en")
     add_key(verify)

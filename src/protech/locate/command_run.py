@@ -17,7 +17,7 @@ from protech.evidence.case_key import read_wraps
 from protech.evidence.log import Log
 from protech.lists.device import DeviceLists
 from protech.locate.anchors import system_anchors
-from protech.locate.case import LOG, PAPERS, Case, create_case, is_case, open_case
+from protech.locate.case import LOG, PAPERS, Case, create_case, is_case, join_case, open_case
 from protech.locate.check import PROVING, check, fields_of
 from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line, say
@@ -115,6 +115,16 @@ def show_page(options: argparse.Namespace) -> int:
         print(address, flush=True)
         say("The page stays until you press Ctrl-C.")
         wait_for_end()
+    return 0
+
+
+def join_vantage(options: argparse.Namespace) -> int:
+    """Make the directory of one more vantage, which shares the case's key and stores."""
+    case = open_case(options.of, unwrap_of(options))
+    joined = join_case(options.folder, case, vantage=options.vantage)
+    with joined.open_log() as log:
+        print(f"{options.folder}: its log's key is {log.about.key.text}")
+    say("Give it papers of its own, and each vantage `postgres` and `vantage` in its settings.")
     return 0
 
 

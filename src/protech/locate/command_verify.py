@@ -1,8 +1,10 @@
 """``protech locate verify``: a pack as the defence checks it, or a whole case with its key."""
 
 import argparse
+import base64
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import resources
 
 from protech.errors import ConfigError, TrustError
@@ -29,10 +31,25 @@ def verify_file(options: argparse.Namespace) -> int:
     command = [sys.executable, "-I", str(script), str(options.file), "--lang", options.lang]
     if options.log_key is not None:
         command += ["--log-key", options.log_key]
+    if options.authority_key is not None:
+        command += ["--authority-key", _in_hex(options.authority_key)]
     if options.tsa is not None:
         command += ["--tsa", str(options.tsa)]
     sys.stdout.flush()
     return subprocess.run(command, check=False).returncode
+
+
+def _in_hex(key: str) -> str:
+    """Return a public key in hex, whether it was written so or in base64."""
+    with suppress(ValueError):
+        return bytes.fromhex(key).hex()
+    try:
+        return base64.b64decode(key, validate=True).hex()
+    except ValueError:
+        raise ConfigError(
+            "The authority's key is written in hex, or in base64 as its package has it; give"
+            " one of these."
+        ) from None
 
 
 def stamps_of(case: Case) -> Stamps | None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from protech.errors import AuthorityError
@@ -32,13 +33,21 @@ type OnLook = Callable[[int, Looked], None]
 """Told the number of a target and what a look for it gave."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Why a run has ended, and whether the authority ended it."""
+
+    reason: str
+    is_by_authority: bool = False
+
+
 async def run(
     outfit: Outfit,
     stop: asyncio.Event,
     *,
     is_one_round: bool = False,
     on_look: OnLook = lambda _number, _looked: None,
-) -> str:
+) -> Ended:
     """Look for what is due until ``stop``, and return why it ended.
 
     Raises:
@@ -51,11 +60,11 @@ async def run(
     beside = (*upkeep.tasks(), running.keep_leases())
     sides = [asyncio.create_task(side) for side in beside]
     try:
-        reason = await _first_of(
+        ended = await _first_of(
             writing, *sides, asyncio.create_task(running.look(stop, is_one_round=is_one_round))
         )
         await upkeep.count_once()
-        await running.journal.write(stop_record(reason, outfit.clearance.reading()))
+        await running.journal.write(stop_record(ended.reason, outfit.clearance.reading()))
     finally:
         for side in sides:
             side.cancel()
@@ -64,10 +73,10 @@ async def run(
         await asyncio.wait([writing])
     writing.result()
     await upkeep.sign_once(is_last=True)
-    return reason
+    return ended
 
 
-async def _first_of(*tasks: "asyncio.Task[None] | asyncio.Task[str]") -> str:
+async def _first_of(*tasks: "asyncio.Task[None] | asyncio.Task[Ended]") -> Ended:
     """Return why the last of the tasks ended; raise what any other one raises first."""
     looking = tasks[-1]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -75,7 +84,9 @@ async def _first_of(*tasks: "asyncio.Task[None] | asyncio.Task[str]") -> str:
         for task in tasks[:-1]:
             if task.done():
                 task.result()
-        return str(await looking)
+        ended = await looking
+        assert isinstance(ended, Ended)  # noqa: S101 - the last task is the one that looks
+        return ended
     finally:
         looking.cancel()
         with suppress(asyncio.CancelledError):
@@ -92,7 +103,7 @@ class _Running:
         self.upkeep = Upkeep(outfit, self.journal)
         self._active: dict[asyncio.Task[Looked], Lease] = {}
 
-    async def look(self, stop: asyncio.Event, *, is_one_round: bool) -> str:
+    async def look(self, stop: asyncio.Event, *, is_one_round: bool) -> Ended:
         """Look for what is due, several targets at once; return why it ended."""
         observer = await self._begin()
         stopping = asyncio.create_task(stop.wait())
@@ -105,7 +116,7 @@ class _Running:
                     target = self._outfit.watch.targets[lease.number]
                     self._active[asyncio.create_task(observer.look(target))] = lease
                 if is_one_round and not self._active and self._is_round_over():
-                    return "one round was asked for"
+                    return Ended(reason="one round was asked for")
                 timeout = None if len(self._active) == self._outfit.looks else IDLE_S
                 await asyncio.wait(
                     [*self._active, stopping],
@@ -115,11 +126,11 @@ class _Running:
                 self._settle()
         except AuthorityError as over:
             await self._let_finish()
-            return str(over)
+            return Ended(reason=str(over), is_by_authority=True)
         finally:
             stopping.cancel()
             await self._abandon()
-        return "it was told to stop"
+        return Ended(reason="it was told to stop")
 
     async def keep_leases(self) -> None:
         """Renew the leases of looks that take long, so that nobody else takes them over."""

@@ -9,7 +9,7 @@ from protech.errors import ConfigError, TrustError
 from protech.evidence import case_key
 from protech.evidence.case_key import Wraps
 from protech.lists.seal import new_identity, recipient_of
-from protech.locate.case import ABOUT, LOG_KEY, Case, create_case, is_case, open_case
+from protech.locate.case import ABOUT, LOG_KEY, Case, create_case, is_case, join_case, open_case
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 IDENTITY = new_identity()
@@ -87,6 +87,29 @@ def test_a_name_may_have_spaces(tmp_path: Path) -> None:
     case = create_case(tmp_path / "case", name=name, is_lab=True, recipients=recipients)
     with case.open_log(for_writing=True) as log:
         assert b"Parquet%202026%2F7%20%2B%208\n" in log.checkpoint(NOW)
+
+
+def test_another_vantage_has_the_key_of_the_case_and_a_log_of_its_own(
+    made: Case, tmp_path: Path
+) -> None:
+    joined = join_case(tmp_path / "second", made, vantage="second place")
+    opened = open_case(joined.folder, unwrap)
+    assert (opened.data_key, opened.name, opened.is_lab) == (made.data_key, "C-1", True)
+    with opened.open_log(for_writing=True) as second, made.open_log() as first:
+        second.append([{"kind": "run"}])
+        assert second.about.key.name == "C-1/second%20place"
+        assert second.about.key.public != first.about.key.public
+        assert first.size == 0
+    with pytest.raises(ConfigError, match="already"):
+        join_case(joined.folder, made, vantage="third")
+
+
+def test_nothing_joins_a_case_whose_key_is_gone(made: Case, tmp_path: Path) -> None:
+    (made.folder / "key.json").unlink()
+    with pytest.raises(ConfigError, match="no key any more"):
+        join_case(tmp_path / "second", made, vantage="second")
+    with pytest.raises(TrustError, match="vantage's name"):
+        join_case(tmp_path / "third", made, vantage="")
 
 
 def _without(folder: Path) -> None:

@@ -41,9 +41,9 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         [locate]
         databases = ["{first}", "{second}"]
         tor_exit = "{tor}"
-        name_servers = ["198.18.0.53"]
-        dht_nodes = ["198.18.0.7:6881", "[2001:2::7]:6881"]
-        kad_contacts = ["198.18.0.8:4672"]
+        name_servers = ["192.1.2.53"]
+        dht_nodes = ["192.1.2.7:6881", "[2a00::7]:6881"]
+        kad_contacts = ["192.1.2.8:4672"]
         source = "198.18.0.99"
         postgres = "service=protech"
         vantage = "2/4"
@@ -54,13 +54,13 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
     assert [one.flag for one in found.networks] == [Flag.TOR_EXIT]
     assert found.vantage.source == ip_address("198.18.0.99")
     assert list(found.vantage.name_servers) == [
-        Endpoint(address=ip_address("198.18.0.53"), port=53)
+        Endpoint(address=ip_address("192.1.2.53"), port=53)
     ]
     assert [one.text for one in found.vantage.dht_nodes] == [
-        "198.18.0.7:6881",
-        "[2001:2::7]:6881",
+        "192.1.2.7:6881",
+        "[2a00::7]:6881",
     ]
-    assert [one.text for one in found.vantage.kad_contacts] == ["198.18.0.8:4672"]
+    assert [one.text for one in found.vantage.kad_contacts] == ["192.1.2.8:4672"]
     assert found.postgres == "service=protech"
     assert found.shard == Shard(index=1, count=4)
 
@@ -80,6 +80,8 @@ def test_all_that_can_be_chosen(tmp_path: Path) -> None:
         ('[locate]\ndatabases = ["a\\u0000b"]', "has what is no file's path"),
         ("[locate]\nvpn = '~nobody-here/list'", "has what is no file's path"),
         (f"a = {'[' * 100_000}", "are not TOML"),
+        ("[locate]\nname_servers = ['127.0.0.53']", "an address that is not public"),
+        ("[locate]\ndht_nodes = ['192.168.1.1:6881']", "an address that is not public"),
         ("[locate]\ndht_nodes = ['198.18.0.1']", "no address with a port"),
         ("[locate]\ndht_nodes = ['198.18.0.1:99999']", "no address with a port"),
     ],

@@ -36,7 +36,13 @@ class Kept:
         parser = argparse.ArgumentParser()
         add_key(parser)
         given = parser.parse_args(["--identity", str(self.identity)])
-        asked = {"file": file or self.folder, "log_key": None, "tsa": None, "lang": "en"}
+        asked = {
+            "file": file or self.folder,
+            "log_key": None,
+            "authority_key": None,
+            "tsa": None,
+            "lang": "en",
+        }
         return verify_file(argparse.Namespace(**{**vars(given), **asked, **changes}))
 
 

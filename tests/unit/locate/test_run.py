@@ -79,7 +79,9 @@ def carried_out(
         async with made.outfit(swarm) as outfit:
             stop = asyncio.Event()
             asyncio.get_running_loop().call_soon(beside, outfit, stop)
-            return await run(outfit, stop, is_one_round=is_one_round)
+            ended = await run(outfit, stop, is_one_round=is_one_round)
+            assert ended.is_by_authority == ("in force" in ended.reason)
+            return ended.reason
 
     return asyncio.run(carry_out())
 

@@ -123,13 +123,13 @@ async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
                 say(f"Watch it at {stack.enter_context(page_of(case))}")
             say(f"Looking for {len(lab.fetch_keys)} listed files, as case {case.name}.")
             async with equipped(case, order) as outfit:
-                reason = await run(
+                ended = await run(
                     outfit, asyncio.Event(), is_one_round=True, on_look=_telling(say)
                 )
             found = score(filter(None, map(seen_in, _records(case))), lab.truth)
         disagreeing = _report(case, folder / "report", say)
         shown = Shown(
-            seed=seed, reason=reason, score=found, disagreeing=disagreeing, folder=folder
+            seed=seed, reason=ended.reason, score=found, disagreeing=disagreeing, folder=folder
         )
         sys.stdout.write(json.dumps(shown.fields) + "\n" if wish.is_json else table(shown))
         sys.stdout.flush()
