@@ -104,7 +104,8 @@ async def main(folder: Path, kind: str, nodes: Sequence[Endpoint]) -> None:
     )
     async with equipped(opened(folder), order) as outfit:
         mine = told(outfit, is_given=kind == "swarm")
-        tell("! " + await run(mine, stop))
+        ended = await run(mine, stop)
+        tell(f"! {ended.reason}")
 
 
 def node(text: str) -> Endpoint:

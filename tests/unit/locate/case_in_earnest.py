@@ -1,12 +1,14 @@
 """A case whose commands run in this process: its anchors alone are a lab's."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from protech.lists.fetch_key import FetchKey
 from protech.locate import command_papers, command_run
 from protech.locate.adapter import Network
 from protech.locate.case import PAPERS
@@ -55,13 +57,15 @@ class Ground:
         return top.parse_args(["locate", *map(str, words)])
 
 
-def ground(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+def ground(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, keys: Sequence[FetchKey] = (TORRENT,)
+) -> Ground:
     """Publish a list, sync it for this user, and file signed papers."""
     for name, place in WHERE.items():
         (folder / place).mkdir(mode=0o700)
         monkeypatch.setenv(name, str(folder / place))
     now = datetime.now(UTC)
-    office = publish_list(folder / "office", [TORRENT], now)
+    office = publish_list(folder / "office", keys, now)
     (folder / "state" / "protech").mkdir(mode=0o700)
     office.device.folder.rename(folder / "state" / "protech" / "lists")
     people = People.fresh()

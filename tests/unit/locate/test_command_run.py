@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from protech.errors import ConfigError, TrustError
 from protech.locate.case import create_case
 from protech.locate.command_run import STOPS, check_run, run_case, wait_for_end
+from protech.locate.schedule import AT_ONCE
+from tests.unit.lists.test_fetch_keys import TORRENT
 from tests.unit.locate.case_in_earnest import CASE, LIST, Ground, ground
 
 
@@ -41,6 +44,16 @@ def test_a_run_ends_after_its_minutes(at: Ground, capsys: pytest.CaptureFixture[
     words = ("run", at.case, "--list", LIST, "--no-page", "--minutes", "0.001", *at.identity)
     assert run_case(at.options(*words)) == 0
     assert "it was told to stop" in capsys.readouterr().err
+
+
+def test_one_round_looks_for_every_file_of_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = AT_ONCE + 3
+    keys = [replace(TORRENT, info_hash=number.to_bytes(20)) for number in range(count)]
+    at = ground(tmp_path, monkeypatch, keys)
+    begun(at)
+    assert f"Looked {count} times" in capsys.readouterr().err
 
 
 def test_check_tells_all_and_its_code_is_that_of_a_refusal(

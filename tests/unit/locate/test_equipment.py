@@ -94,7 +94,7 @@ def test_a_run_of_nothing_ends_and_says_what_it_stood_on(made: Made) -> None:
         stop = asyncio.Event()
         stop.set()
         async with equipped(made.case, made.order) as outfit:
-            return await run(outfit, stop)
+            return (await run(outfit, stop)).reason
 
     assert asyncio.run(carry_out()) == "it was told to stop"
     assert [one["kind"] for one in made.records()][:1] == ["run"]
