@@ -63,7 +63,7 @@ def read_about(descriptor: int) -> About:
         return About(log_id=head.log_id, key=parse_key(str(fields["key"])))
     except OSError as refused:
         raise unreadable(refused) from refused
-    except (NoFrame, ValueError, KeyError, TypeError):
+    except (NoFrame, ValueError, KeyError, TypeError, RecursionError):
         raise TrustError(
             "The log's first frame was changed, or the file is no log of this version (frame 0,"
             " no records). Put back its copy, and keep what was found for an expert."

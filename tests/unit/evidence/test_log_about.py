@@ -38,7 +38,17 @@ def test_an_origin_with_a_space_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"{", b"[]", b"1", b'{"v":2}', b'{"v":1}', b'{"v":1,"key":1}', b'{"v":1,"key":"x"}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b"[" * 15_000,
+        b'{"v":2}',
+        b'{"v":1}',
+        b'{"v":1,"key":1}',
+        b'{"v":1,"key":"x"}',
+    ],
 )
 def test_what_says_something_else_is_refused(tmp_path: Path, said: bytes) -> None:
     with pytest.raises(TrustError):
