@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from protech.lists.fetch_key import Ed2kFile
 from protech.locate.adapter import Address, Endpoint
@@ -49,17 +49,20 @@ class KadLimits:
     """Between two questions: twenty a second."""
 
 
-@dataclass(slots=True)
 class _Known:
     """The nodes that one look-up knows of, nearest first."""
 
-    file_hash: bytes
-    limits: KadLimits
-    may_ask: Callable[[Address], bool]
-    waiting: dict[Endpoint, Contact] = field(default_factory=dict)
-    asked: set[Endpoint] = field(default_factory=set)
-    answered: dict[Endpoint, Contact] = field(default_factory=dict)
-    networks: Counter[int] = field(default_factory=Counter)
+    def __init__(
+        self, file_hash: bytes, limits: KadLimits, may_ask: Callable[[Address], bool]
+    ) -> None:
+        """Begin with none."""
+        self.file_hash = file_hash
+        self.limits = limits
+        self.may_ask = may_ask
+        self.waiting: dict[Endpoint, Contact] = {}
+        self.asked: set[Endpoint] = set()
+        self.answered: dict[Endpoint, Contact] = {}
+        self.networks: Counter[int] = Counter()
 
     def add(self, contacts: Iterable[Contact]) -> None:
         """Enter those that may be asked, unless they are known."""
