@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from hashlib import sha256
 from typing import BinaryIO
 
 from protech.errors import AuthorityError, TrustError
@@ -15,6 +16,8 @@ from protech.lists.shelf import HeldList
 from protech.lists.trust import TargetKind
 from protech.locate.papers import Anchors, ListFacts
 from protech.locate.rules import unanchored
+
+CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -42,8 +45,7 @@ def open_locate_list(
         facts = list_facts(held, device, now=now)
         if fault := unanchored(anchors, facts):
             raise AuthorityError(f"{fault} No packet was sent.")
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            file.seek(0)
+        with _as_checked(descriptor, held) as file:
             header = read_header(file)
             told = (header.name, header.version, header.issuer)
             if told != (facts.name, facts.version, facts.issuer):
@@ -53,6 +55,32 @@ def open_locate_list(
                 )
             file.seek(0)
             yield facts, file
+
+
+@contextmanager
+def _as_checked(descriptor: int, held: HeldList) -> Iterator[BinaryIO]:
+    """Give the content at its first byte, out of the reach of who owns the list's file.
+
+    A list that is sealed is in memory already.
+    """
+    if held.target.is_sealed:
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            file.seek(0)
+            yield file
+        return
+    with os.fdopen(os.memfd_create("protech", os.MFD_CLOEXEC), "w+b") as copy:
+        digest, at = sha256(), 0
+        while at <= held.target.size_bytes and (chunk := os.pread(descriptor, CHUNK_BYTES, at)):
+            digest.update(chunk)
+            copy.write(chunk)
+            at += len(chunk)
+        if digest.digest() != held.target.sha256:
+            raise TrustError(
+                f"The list {held.name} was changed while it was read; find out by whom, and run"
+                " `protech lists sync`."
+            )
+        copy.seek(0)
+        yield copy
 
 
 def list_facts(held: HeldList, device: DeviceLists, *, now: datetime) -> ListFacts:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from protech.lists.fetch_key import Ed2kFile
 from protech.lists.fetch_keys import read_header, read_keys
 from protech.lists.sync.flow import sync
 from protech.lists.trust import TargetKind
+from protech.locate import listing
 from protech.locate.listing import list_facts, open_locate_list
 from protech.locate.papers import Anchors, ListFacts
 from tests.authorised import Office, offer
@@ -50,6 +52,34 @@ def test_facts_and_keys_come_together(office: Office) -> None:
     assert facts.signers < facts.speakers
     assert facts.root_sha256 == office.anchors.lists[0].root_sha256
     assert facts.fresh_until == office.repository.timestamp.signed.expires
+
+
+def test_what_is_read_is_what_was_checked(office: Office, tmp_path: Path) -> None:
+    """The list is a file of the person's, who may write to it meanwhile."""
+    (path,) = (tmp_path / "device").rglob("*.fetch_keys.list")
+    now = datetime.now(UTC)
+    with open_locate_list(LIST, office.anchors, office.device, now=now) as (_, file):
+        path.write_bytes(path.read_bytes().replace(b"0101", b"6666"))
+        assert read_header(file).count == len(KEYS)
+        assert tuple(read_keys(file)) == KEYS
+
+
+def test_what_is_changed_between_check_and_reading_is_refused(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = (tmp_path / "device").rglob("*.fetch_keys.list")
+    content = path.read_bytes()
+
+    for changed in (content.replace(b"0101", b"6666"), content + b"\n", content[:-1]):
+
+        def change(*given: Any, changed: bytes = changed, **named: Any) -> ListFacts:
+            path.write_bytes(changed)
+            return list_facts(*given, **named)
+
+        path.write_bytes(content)
+        monkeypatch.setattr(listing, "list_facts", change)
+        with pytest.raises(TrustError, match="changed while it was read"):
+            facts_of(office)
 
 
 def test_a_repository_that_no_anchor_names_is_refused(office: Office) -> None:
