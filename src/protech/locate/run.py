@@ -144,27 +144,7 @@ class _Running:
     async def _begin(self) -> Observer:
         """Record what the run stands on, and return who looks."""
         outfit = self._outfit
-        gate = outfit.clearance.gate
-        stands_on = Run(
-            case=outfit.case.name,
-            authorisation=json.loads(gate.authorisation.text),
-            authorisation_sha256=gate.authorisation.sha256,
-            authorisation_signatures=[
-                {"public_key": one.public.hex(), "signature": one.signature.hex()}
-                for one in gate.authorisation.signatures
-            ],
-            timestamp_sha256=gate.timestamp.sha256,
-            watch=outfit.watch,
-            commit=commit_of_build(),
-            code=code_of_build(),
-            is_lab=outfit.clearance.is_lab,
-            source_addresses=outfit.source_addresses,
-            databases=[
-                {"name": name, "date": day.isoformat(), "sha256": sha256.hex()}
-                for name, day, sha256 in outfit.gazetteer.sources
-            ],
-            observers=[str(one) for one in outfit.clearance.anchors.observers],
-        )
+        stands_on = _stands_on(outfit)
         place = await self.journal.write(run_record(stands_on, outfit.clearance.reading()))
         for request in outfit.clearance.requests:
             await self.upkeep.record_request(request)
@@ -222,3 +202,28 @@ class _Running:
 
     def _now(self) -> datetime:
         return self._outfit.clearance.reading().at
+
+
+def _stands_on(outfit: Outfit) -> Run:
+    """Return what a run stands on, as its first record tells."""
+    gate = outfit.clearance.gate
+    return Run(
+        case=outfit.case.name,
+        authorisation=json.loads(gate.authorisation.text),
+        authorisation_sha256=gate.authorisation.sha256,
+        authorisation_signatures=[
+            {"public_key": one.public.hex(), "signature": one.signature.hex()}
+            for one in gate.authorisation.signatures
+        ],
+        timestamp_sha256=gate.timestamp.sha256,
+        watch=outfit.watch,
+        commit=commit_of_build(),
+        code=code_of_build(),
+        is_lab=outfit.clearance.is_lab,
+        source_addresses=outfit.source_addresses,
+        databases=[
+            {"name": name, "date": day.isoformat(), "sha256": sha256.hex()}
+            for name, day, sha256 in outfit.gazetteer.sources
+        ],
+        observers=[str(one) for one in outfit.clearance.anchors.observers],
+    )

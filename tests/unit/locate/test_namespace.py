@@ -68,7 +68,7 @@ def test_a_path_out_of_the_folder_is_refused() -> None:
         for path in ("self/root", "self/cwd", "nowhere", "sys/fs/binfmt_misc/x"):
             with pytest.raises(OSError):  # noqa: PT011 - which, says the kernel
                 namespace._open_within(folder, path)
-        with pytest.raises(OSError):  # noqa: PT011
+        with pytest.raises(OSError):  # noqa: PT011 - which, says the kernel
             namespace._kind(-1)
     finally:
         os.close(folder)
