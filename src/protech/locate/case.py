@@ -4,6 +4,7 @@
     key.json    its one key, wrapped                     log/      the records, and their tree
     log.key     signs checkpoints; sealed                stamps/   of checkpoints (RFC 3161)
     leases.db, courtesy.db   keyed names and times       archive/  sightings as sealed Parquet
+    ledger.db   pieces that were asked for               seen      newest timestamp and lists
 
 All but ``case.json`` and ``papers`` is under the case's key.
 """
