@@ -13,6 +13,7 @@ connection stood. An event is ``[ms, direction, value]``, ``ms`` since the conve
 """
 
 import base64
+import binascii
 import json
 import re
 import time
@@ -60,6 +61,7 @@ class Recorder:
     __slots__ = (
         "_clock",
         "_events",
+        "_is_said",
         "_last_ms",
         "_network",
         "_room",
@@ -79,7 +81,8 @@ class Recorder:
         self._network = network
         self._clock = clock
         self._started_s = clock() if started_s is None else started_s
-        self._events: list[tuple[int, str, bytes | dict[str, object]]] = []
+        self._events: list[str] = []  # as they will stand in it
+        self._is_said = False
         self._room = DATA_BYTES
         self._last_ms = 0
 
@@ -89,7 +92,7 @@ class Recorder:
 
     def received(self, data: bytes | bytearray | memoryview) -> None:
         """Take down what was received; it is copied."""
-        self._take("<", bytes(data))
+        self._take("<", data)
 
     def elided(self, kind: str, length_bytes: int, sha256: bytes) -> None:
         """Take down that the message begun ends with ``length_bytes`` that are not kept."""
@@ -110,7 +113,7 @@ class Recorder:
 
     def tried(self, transport: str, outcome: str) -> None:
         """Take down an attempt that did not stand."""
-        self._add("!", {"transport": transport, "outcome": outcome})
+        self._write("!", _encode({"transport": transport, "outcome": outcome}))
 
     def finish(self) -> bytes:
         """Return the transcript.
@@ -118,30 +121,37 @@ class Recorder:
         Raises:
             ValueError: ``transport`` was not set, and something was said.
         """
-        if self.transport is None and any(kind != "!" for _, kind, _ in self._events):
+        if self.transport is None and self._is_said:
             raise ValueError("something was said, and the session set no transport")
-        events = [
-            [at_ms, direction, _text(value) if isinstance(value, bytes) else value]
-            for at_ms, direction, value in self._events
-        ]
-        fields = {"events": events, "network": self._network, "transport": self.transport}
-        return _canonical({**fields, "v": FORMAT_VERSION})
+        events = ",".join(self._events)
+        ends = f'"network":{_encode(self._network)},"transport":{_encode(self.transport)}'
+        return f'{{"events":[{events}],{ends},"v":{FORMAT_VERSION}}}'.encode()
 
-    def _take(self, direction: str, data: bytes) -> None:
+    def _take(self, direction: str, data: bytes | bytearray | memoryview) -> None:
         if not data:
             return
         if len(data) > self._room:
             raise TranscriptFull("the conversation has more bytes than a transcript may")
-        self._add(direction, data)
+        self._write(direction, f'"{binascii.b2a_base64(data, newline=False).decode()}"')
         self._room -= len(data)
+        self._is_said = True
 
-    def _add(self, direction: str, value: bytes | dict[str, object]) -> None:
+    def _add(self, direction: str, fields: dict[str, object]) -> None:
+        self._write(direction, _encode(fields))
+        self._is_said = True
+
+    def _write(self, direction: str, value: str) -> None:
+        """Write an event as it will stand in the transcript; ``value`` is JSON already."""
         if len(self._events) >= EVENTS:
             raise TranscriptFull("the conversation has more events than a transcript may")
         at_ms = int((self._clock() - self._started_s) * 1000)
         # What is taken down later never seems earlier, whatever the clock does.
-        self._last_ms = at_ms = min(max(at_ms, self._last_ms), LATEST_MS)
-        self._events.append((at_ms, direction, value))
+        if at_ms < self._last_ms:
+            at_ms = self._last_ms
+        elif at_ms > LATEST_MS:
+            at_ms = LATEST_MS
+        self._last_ms = at_ms
+        self._events.append(f'[{at_ms},"{direction}",{value}]')
 
 
 def parse(content: bytes) -> Transcript:
@@ -262,10 +272,14 @@ def _data(text: str) -> bytes:
     return raw
 
 
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def _text(data: bytes | bytearray | memoryview) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False
+).encode
 
 
 def _canonical(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    return _encode(value).encode()

@@ -59,6 +59,36 @@ def whole() -> Recorder:
     return recorder
 
 
+EVENTS_OF_ALL_KINDS: st.SearchStrategy[Callable[[Recorder], None]] = st.one_of(
+    st.binary(max_size=40).map(lambda data: lambda one: one.sent(data)),
+    st.binary(max_size=40).map(lambda data: lambda one: one.received(memoryview(data))),
+    st.integers(0, 1 << 32).map(lambda size: lambda one: one.elided("pex", size, DIGEST)),
+    st.integers(0, 1 << 32).map(
+        lambda piece: (
+            lambda one: one.measured(
+                {"sha256": DIGEST, "piece": piece, "length": 1, "distinct_bytes": 256}
+            )
+        )
+    ),
+    st.just(lambda one: one.tried("utp", "timed_out")),
+)
+
+
+@given(events=st.lists(st.tuples(st.floats(-2, 1e6), EVENTS_OF_ALL_KINDS), max_size=8))
+def test_what_is_written_piece_by_piece_is_canonical(
+    events: list[tuple[float, Callable[[Recorder], None]]],
+) -> None:
+    clock = Clock()
+    recorder = Recorder("bittorrent", clock=clock)
+    recorder.transport = "tcp"
+    for pause_s, take_down in events:
+        clock.now_s += pause_s
+        take_down(recorder)
+    content = recorder.finish()
+    assert content == canonical(json.loads(content))
+    assert parse(content).transport == "tcp"
+
+
 def fields() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(whole().finish())
     return found

@@ -6,7 +6,7 @@ from JSON for each of a hundred thousand peers would take longer than speaking t
 
 from collections.abc import Mapping
 
-from protech.evidence.events import Elided, Measured, Received, Sent
+from protech.evidence.events import Elided, Measured
 from protech.evidence.transcript import Recorder
 from protech.locate.adapter import Network, Target, Transport
 from protech.locate.bittorrent.judge import Judgement, Replay
@@ -36,12 +36,12 @@ class Hearing:
     def sent(self, data: bytes) -> None:
         """Take down what was sent."""
         self._recorder.sent(data)
-        self._replay.take(Sent(at_ms=0, data=data))
+        self._replay.sent(data)
 
     def received(self, data: bytes) -> None:
         """Take down what was received."""
         self._recorder.received(data)
-        self._replay.take(Received(at_ms=0, data=data))
+        self._replay.received(data)
 
     def elided(self, kind: str, length_bytes: int, sha256: bytes) -> None:
         """Take down that the message begun ends with so many bytes that are not kept."""

@@ -20,13 +20,15 @@ def piece_count(key: TorrentKey) -> int:
 class Held:
     """A set of pieces as it grows: a wire bitfield, highest bit first."""
 
-    __slots__ = ("_bits", "_listed", "_listed_held", "_total", "is_told")
+    __slots__ = ("_bits", "_is_empty", "_listed", "_listed_held", "_total", "is_told")
 
     def __init__(self, key: TorrentKey) -> None:
         """Begin with none, of those that the torrent of ``key`` has."""
-        self._total = key.torrent_pieces
-        self._listed = range(key.first_piece, key.first_piece + piece_count(key))
-        self._bits = bytearray(-(-self._total // 8))
+        self._total = total = key.torrent_pieces
+        first = key.first_piece
+        self._listed = range(first, first + piece_count(key))
+        self._bits = bytearray(-(-total // 8))
+        self._is_empty = True
         self._listed_held: int | None = 0
         self.is_told = False
         """Whether anything was said of pieces at all."""
@@ -56,16 +58,21 @@ class Held:
         if piece >= self._total:
             return False
         self._bits[piece >> 3] |= 0x80 >> (piece & 7)
+        self._is_empty = False
         self._listed_held = None
         self.is_told = True
         return True
 
     def add_bits(self, bits: bytes | memoryview) -> bool:
         """Take a bitfield of the right length; return whether its spare bits are zero."""
-        whole = int.from_bytes(bits)
-        if whole & ((1 << (-self._total % 8)) - 1):
+        if bits[-1] & ((1 << (-self._total % 8)) - 1):
             return False
-        self._bits[:] = (whole | int.from_bytes(self._bits)).to_bytes(len(self._bits))
+        if self._is_empty:
+            self._bits[:] = bits
+        else:
+            whole = int.from_bytes(bits) | int.from_bytes(self._bits)
+            self._bits[:] = whole.to_bytes(len(self._bits))
+        self._is_empty = False
         self._listed_held = None
         self.is_told = True
         return True
@@ -74,6 +81,7 @@ class Held:
         """Take every piece."""
         every = ((1 << self._total) - 1) << (-self._total % 8)
         self._bits[:] = every.to_bytes(len(self._bits))
+        self._is_empty = False
         self._listed_held = None
         self.is_told = True
 

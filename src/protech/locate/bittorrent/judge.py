@@ -71,6 +71,7 @@ class Replay:
         "_is_faulty",
         "_is_weak",
         "_key",
+        "_names",
         "_ours",
         "_out",
         "_proof",
@@ -90,6 +91,7 @@ class Replay:
         if isinstance(key, Ed2kFile):
             raise TypeError("the target is none of BitTorrent")
         self._key: TorrentKey = key
+        self._names = (key.info_hash[:HASH_BYTES], key.twin)
         self._weak = target.weak.union(key.weak)
         self._is_faulty = False
         self._total = key.torrent_pieces
@@ -113,11 +115,9 @@ class Replay:
         try:
             match event:
                 case Sent():
-                    self._out += event.data
-                    self._read_out()
+                    self.sent(event.data)
                 case Received():
-                    self._in += event.data
-                    self._read_in()
+                    self.received(event.data)
                 case Elided():
                     self._elide(event)
                 case Measured():
@@ -126,6 +126,24 @@ class Replay:
                     pass
         except Malformed:
             self._is_faulty = True
+
+    def sent(self, data: bytes) -> None:
+        """Take what we sent next."""
+        if not self._is_faulty:
+            self._out += data
+            try:
+                self._read_out()
+            except Malformed:
+                self._is_faulty = True
+
+    def received(self, data: bytes) -> None:
+        """Take what the peer sent next."""
+        if not self._is_faulty:
+            self._in += data
+            try:
+                self._read_in()
+            except Malformed:
+                self._is_faulty = True
 
     def judgement(self, *, has_connection: bool) -> Judgement:
         """Return what it shows up to now.
@@ -154,7 +172,7 @@ class Replay:
         if not self._ours:
             if len(self._out) < HANDSHAKE_BYTES:
                 return
-            self._ours = self._handshake_in(self._out, (self._info_hash,))
+            self._ours = self._handshake_in(self._out, self._names[:1])
         if not self._out:
             return
         for kind, message in self._messages(self._out):
@@ -170,7 +188,7 @@ class Replay:
                 return
             if not self._ours:
                 raise Malformed("it spoke before we did")
-            theirs = self._handshake_in(self._in, (self._info_hash, self._key.twin))
+            theirs = self._handshake_in(self._in, self._names)
             if theirs[_BEFORE_ID:] == self._ours[_BEFORE_ID:]:
                 raise Malformed("an echo")
             self._theirs = theirs
@@ -180,10 +198,6 @@ class Replay:
         if self._in:
             for kind, message in self._messages(self._in):
                 self._hear(kind, message)
-
-    @property
-    def _info_hash(self) -> bytes:
-        return self._key.info_hash[:HASH_BYTES]
 
     @staticmethod
     def _handshake_in(data: bytearray, names: tuple[bytes | None, ...]) -> bytes:

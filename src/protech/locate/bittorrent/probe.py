@@ -128,20 +128,22 @@ class Prober:
         called = await self._reach.plain(conversation)
         if called is None:
             return Outcome.UNREACHABLE
-        waiting = list(reach.INSTEAD[called.transport])
+        waiting = reach.INSTEAD[called.transport]
         while called is not None:
             try:
                 return await self._converse(conversation, called)
             except HungUp as hung_up:
                 conversation.failed(called.transport, hung_up.loss)
                 if hung_up.loss is Loss.RESET and called.transport is Transport.TCP:
-                    waiting.reverse()  # it did not read what we sent
+                    waiting = waiting[::-1]  # it did not read what we sent
             called.link.close()
             called = None
             while waiting and called is None:
-                called = await self._reach.by(waiting.pop(0), conversation)
+                transport, *rest = waiting
+                waiting = tuple(rest)
+                called = await self._reach.by(transport, conversation)
                 if called is not None and called.transport is Transport.UTP:
-                    waiting = [Transport.UTP_MSE]
+                    waiting = (Transport.UTP_MSE,)
         return Outcome.CLOSED
 
     async def _converse(self, conversation: Conversation, called: Called) -> Outcome:

@@ -55,6 +55,7 @@ class Session:
         self.key = key
         self.limits = limits
         self.held = Held(key)
+        self._pieces = key.torrent_pieces
         self.introduction = _STRANGER
         self.learnt: tuple[Candidate, ...] = ()
         self.is_choked = True
@@ -121,12 +122,13 @@ class Session:
         quiet = loop.time() + self.limits.claim_s
         outcome = None
         try:
-            with suppress(TimeoutError):
-                while not self._is_heard():
-                    kind, content = await self.next(min(quiet, until))
-                    self.hear(kind, content)
-                    if self.held.is_told:
-                        quiet = loop.time() + self.limits.settle_s
+            while not self._is_heard():
+                kind, content = await self.next(min(quiet, until))
+                self.hear(kind, content)
+                if self.held.is_told:
+                    quiet = loop.time() + self.limits.settle_s
+        except TimeoutError:
+            outcome = None  # it has said what it will say now
         except Lost:
             outcome = None if self.held.is_told else Outcome.CLOSED
         except (Malformed, TranscriptFull):
@@ -264,10 +266,9 @@ class Session:
         return self.held.is_whole and (self._is_introduced or not self.is_extended)
 
     def _require_length(self, length: int, kind: int) -> None:
-        pieces = self.key.torrent_pieces
         if length > LONGEST.get(kind, OTHER_BYTES):
             raise Malformed("a message is too long")
-        if not messages.is_length(kind, length, pieces=pieces, is_fast=self.is_fast):
+        if not messages.is_length(kind, length, pieces=self._pieces, is_fast=self.is_fast):
             raise Malformed("a message has a length that it may not have")
 
     async def _fill(self, wanted: int, until: float) -> None:
