@@ -7,6 +7,7 @@ proved must be exactly that. Content is random bytes, and none of it may stay in
 import asyncio
 import hashlib
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,21 @@ from pathlib import Path
 import pytest
 
 from protech.lists.fetch_key import Ed2kFile
-from protech.locate.adapter import Candidate, Grant, Level, Outcome, Sighting, Source
+from protech.locate.adapter import (
+    Candidate,
+    Endpoint,
+    Grant,
+    Level,
+    Outcome,
+    Sighting,
+    Source,
+)
 from protech.locate.door import Door
+from protech.locate.ed2k import kad_messages
 from protech.locate.ed2k.aich import BLOCK_BYTES, blocks_of, leads_to
 from protech.locate.ed2k.judge import judge
+from protech.locate.ed2k.kad import Kad
+from protech.locate.ed2k.kad_messages import on_the_wire
 from protech.locate.ed2k.messages import PART_BYTES
 from protech.locate.ed2k.probe import Prober
 from tests import donkeys, searched, spoken
@@ -157,6 +169,33 @@ def test_who_wants_it_obfuscated_hangs_up(tmp_path: Path) -> None:
     with amule(tmp_path, files, settings=wants) as daemon:
         claimed, _ = probed(daemon, donkeys.hashed(tmp_path / "share" / "a.bin"))
     assert (claimed.level, claimed.outcome) == (Level.ANSWERS, Outcome.CLOSED)
+
+
+def test_a_real_node_of_kad_understands_what_it_is_asked(tmp_path: Path) -> None:
+    """It answers only who knows its number: asked for first nodes it tells it to us."""
+    number = bytes(range(200, 216))
+    (tmp_path / "config").mkdir()
+    stored = struct.pack("<IH", 0, 0) + on_the_wire(number) + b"\0"
+    (tmp_path / "config" / "preferencesKad.dat").write_bytes(stored)
+    alone = {"eMule": {"ConnectToKad": 1, "Autoconnect": 1, "UDPEnable": 1}}
+    key = Ed2kFile(md4=donkeys.MD4, aich=bytes(20), size_bytes=5)
+    with amule(tmp_path, {}, settings=alone) as daemon:
+        node = Endpoint(address=daemon.place.address, port=daemon.place.port + 10)
+        heard = asyncio.run(_asked(node, kad_messages.bootstrap()))
+        assert [op for op, _ in heard] == [kad_messages.BOOTSTRAP_ANSWER]
+        assert kad_messages.parse_bootstrap(heard[0][1]) == (number, [])
+        heard = asyncio.run(_asked(node, kad_messages.find(key.md4, number)))
+        assert [op for op, _ in heard] == [kad_messages.FIND_ANSWER]
+        assert kad_messages.parse_found(heard[0][1], key.md4) == []
+        assert asyncio.run(_asked(node, kad_messages.find(key.md4, bytes(16)))) == []
+
+
+async def _asked(node: Endpoint, question: bytes) -> list[tuple[int, bytes]]:
+    kad = Kad(Door(lambda _: None), [], may_ask=lambda _: True)
+    for _ in range(5):  # it may not be up yet
+        if heard := await kad._ask(node, question):
+            return heard
+    return []
 
 
 PROBE = """
