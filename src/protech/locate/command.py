@@ -5,7 +5,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from protech.locate import command_papers, command_report, command_run, command_verify
+from protech.locate import (
+    command_analyse,
+    command_papers,
+    command_report,
+    command_run,
+    command_verify,
+)
 from protech.locate.command_key import add_key, add_token
 from protech.locate.command_numbers import count, place, span
 from protech.sandbox import harden_process
@@ -44,6 +50,7 @@ def add_command(commands: Commands) -> None:
     _add_join(actions)
     _add_papers(actions)
     _add_report(actions)
+    _add_analyse(actions)
     _add_verify(actions)
     _add_destroy(actions)
 
@@ -53,7 +60,8 @@ def _add(actions: Commands, name: str, *, about: str, example: str) -> argparse.
         name,
         help=about,
         description=about[:1].upper() + about[1:] + ".",
-        epilog=f"example: protech locate {name} {example}",
+        epilog=f"example:\n  protech locate {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # an example is copied whole
     )
 
 
@@ -64,7 +72,7 @@ def _add_check(actions: Commands) -> None:
         about="say what a run needs and what is missing; nothing is sent",
         example="CASE --list targets",
     )
-    check.add_argument("case", type=Path, metavar="CASE")
+    check.add_argument("case", type=Path, metavar="CASE", help="its directory")
     check.add_argument("--list", required=True, metavar="NAME", help="a synced list for locate")
     check.add_argument("--json", action="store_true", help="print it as JSON")
     check.set_defaults(run=_hardened(command_run.check_run))
@@ -93,7 +101,7 @@ def _add_page(actions: Commands) -> None:
     page = _add(
         actions, "page", about="show a case on a local page", example="CASE --identity key.txt"
     )
-    page.add_argument("case", type=Path, metavar="CASE")
+    page.add_argument("case", type=Path, metavar="CASE", help="its directory")
     add_key(page)
     page.set_defaults(run=_hardened(command_run.show_page))
 
@@ -122,7 +130,7 @@ def _add_papers(actions: Commands) -> None:
     sign.add_argument("paper", type=Path, metavar="FILE", help="terms, or a paper to sign too")
     sign.add_argument("--signer", type=Path, required=True, metavar="KEY", help="a signing key")
     sign.add_argument("--passphrase-fd", type=place, metavar="N", help="gives its passphrase")
-    sign.add_argument("--out", type=Path, required=True, metavar="FILE")
+    sign.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
     sign.set_defaults(run=_hardened(command_papers.sign_paper))
     propose = _add(
         actions,
@@ -130,14 +138,18 @@ def _add_papers(actions: Commands) -> None:
         about="write a request for pieces, for two operators to sign",
         example="CASE --list targets --pieces 100 --out request.json",
     )
-    propose.add_argument("case", type=Path, metavar="CASE")
-    propose.add_argument("--list", required=True, metavar="NAME")
-    propose.add_argument("--pieces", type=count, required=True, metavar="N", help="at most")
-    propose.add_argument("--hours", type=span, default=24, metavar="N", help="default 24")
+    propose.add_argument("case", type=Path, metavar="CASE", help="its directory")
+    propose.add_argument("--list", required=True, metavar="NAME", help="whose files are meant")
+    propose.add_argument(
+        "--pieces", type=count, required=True, metavar="N", help="at most so many"
+    )
+    propose.add_argument(
+        "--hours", type=span, default=24, metavar="N", help="for so long (default: 24)"
+    )
     propose.add_argument(
         "--entry", action="append", metavar="ID", help="one file of the list (default: all)"
     )
-    propose.add_argument("--out", type=Path, required=True, metavar="FILE")
+    propose.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
     propose.set_defaults(run=_hardened(command_papers.propose_request))
     approve = _add(
         actions,
@@ -145,8 +157,12 @@ def _add_papers(actions: Commands) -> None:
         about="sign a request for pieces with a token; two operators must",
         example="request.json --case CASE --module token.so --token bert",
     )
-    approve.add_argument("request", type=Path, metavar="FILE")
-    approve.add_argument("--case", type=Path, required=True, metavar="CASE")
+    approve.add_argument(
+        "request", type=Path, metavar="FILE", help="it; the signature goes into it"
+    )
+    approve.add_argument(
+        "--case", type=Path, required=True, metavar="CASE", help="its directory"
+    )
     add_token(approve)
     approve.set_defaults(run=_hardened(command_papers.approve_request))
 
@@ -158,7 +174,7 @@ def _add_report(actions: Commands) -> None:
         about="write the report of a case, with packs for the defence",
         example="CASE --lang fr --out report --module token.so --token anna",
     )
-    report.add_argument("case", type=Path, metavar="CASE")
+    report.add_argument("case", type=Path, metavar="CASE", help="its directory")
     report.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new directory"
     )
@@ -175,6 +191,34 @@ def _add_report(actions: Commands) -> None:
     )
     add_key(report)
     report.set_defaults(run=_hardened(command_report.write_report))
+
+
+def _add_analyse(actions: Commands) -> None:
+    analyse = _add(
+        actions,
+        "analyse",
+        about="print a case in numbers: countries, operators, files, peers",
+        example="CASE --top 50 --module token.so --token anna",
+    )
+    analyse.add_argument("case", type=Path, metavar="CASE", help="its directory")
+    analyse.add_argument("--top", type=count, default=command_analyse.TOP, metavar="N")
+    analyse.add_argument("--out", type=Path, metavar="FILE", help="save the sums")
+    analyse.add_argument("--json", action="store_true", help="print those sums as JSON")
+    add_key(analyse)
+    analyse.set_defaults(run=_hardened(command_analyse.analyse_case))
+    compare = _add(
+        actions,
+        "compare",
+        about="find out whether a partner unit saw the same peers, without telling it yours",
+        example="CASE --shared-key key.hex --out tokens.json --identity key.txt",
+    )
+    compare.add_argument("case", type=Path, metavar="CASE", help="its directory")
+    compare.add_argument("--shared-key", type=Path, required=True, metavar="FILE")
+    compare.add_argument("--out", type=Path, metavar="FILE", help="what the partner gets")
+    compare.add_argument("--against", type=Path, metavar="FILE", help="what the partner gave")
+    compare.add_argument("--yes", action="store_true", help="save what was shown, unasked")
+    add_key(compare)
+    compare.set_defaults(run=_hardened(command_analyse.compare_case))
 
 
 def _add_verify(actions: Commands) -> None:
@@ -204,7 +248,7 @@ def _add_destroy(actions: Commands) -> None:
         about="destroy the key of a case, for good: nothing of it can be read again",
         example='CASE --reason "deletion ordered on 2027-01-31" --identity key.txt',
     )
-    destroy.add_argument("case", type=Path, metavar="CASE")
+    destroy.add_argument("case", type=Path, metavar="CASE", help="its directory")
     destroy.add_argument("--reason", required=True, help="by which decision; it is public")
     destroy.add_argument("--yes", action="store_true", help="do not ask again")
     add_key(destroy)
