@@ -68,9 +68,7 @@ def compare_case(options: argparse.Namespace) -> int:
     found = overlap(ours, options.against.read_bytes()[:PARTNER_BYTES], _shared_key(options))
     for day, address in found:
         print(f"{day.isoformat()} {address}")
-    sys.stderr.write(
-        f"{len(found)} of {len(ours.tokens)} peers and days are the partner's, too\n"
-    )
+    say(f"{len(found)} of {len(ours.tokens)} peers and days are the partner's, too.")
     return 0
 
 
