@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -341,3 +342,30 @@ def decoded(text: str) -> Iterator[bytes]:
         return
     with suppress(ValueError):
         yield from pieces_of(base64.b64decode(text, validate=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_lab_that_is_ended_takes_its_swarm_and_its_files_along(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    environment = of_home(tmp_path)
+    command = [COMMAND, "locate", "run", "--lab", "--no-page"]
+    # A shell's background jobs are deaf to Ctrl-C until a program listens again.
+    with subprocess.Popen(
+        ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Looking for" in line:
+                break
+        process.send_signal(number)
+        told = process.stderr.read()
+        assert process.wait(60) == 130
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+    assert told == "protech: stopped\n"
+    assert list((tmp_path / "tmp").iterdir()) == []

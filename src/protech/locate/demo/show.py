@@ -108,7 +108,10 @@ def demonstrate(wish: Wish, say: Say) -> int:
             folder = private_directory(wish.folder)
             if any(folder.iterdir()):
                 raise ConfigError(f"There is something in {folder} already; name a new one.")
-        shown = asyncio.run(_show(wish, folder, say))
+        try:
+            shown = asyncio.run(_show(wish, folder, say))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
     return 0 if shown.is_sound else DIFFERS
 
 
@@ -142,10 +145,10 @@ async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
 
 def _end_as_by_ctrl_c() -> None:
     """Let what ends a process end it tidily: the swarm's processes and files go with it."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(
-            number, signal.raise_signal, signal.SIGINT
-        )
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _set_up(folder: Path, lab: Lab) -> tuple[Case, Order]:
