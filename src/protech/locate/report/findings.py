@@ -18,7 +18,7 @@ from protech.evidence.report import (
     Text,
     lines,
 )
-from protech.locate.adapter import Level
+from protech.locate.adapter import Level, Network
 from protech.locate.networks_listed import Flag
 from protech.locate.report.case import Place, Proven, Seen, Socket
 from protech.locate.report.cover import LEAST_HOURS
@@ -214,7 +214,10 @@ def _wide(one: Seen, material: Material, words: Words) -> Iterator[Row]:
     yield words.say("stamp"), _stamp(one, material, words)
     yield words.say("shows_short"), words.say(f"l{one.level.value}_shows")
     yield words.say("shows_not_short"), words.say(f"l{one.level.value}_not")
-    yield words.say("precision_short"), words.rate(material.measured.get(one.level))
+    # What was measured, was measured on BitTorrent.
+    is_measured = one.network == Network.BITTORRENT
+    rate = material.measured.get(one.level) if is_measured else None
+    yield words.say("precision_short"), words.rate(rate)
 
 
 def _proof(proof: Proven, words: Words) -> Iterator[Row]:

@@ -182,3 +182,12 @@ def test_flags_and_countries_in_words() -> None:
 
 def test_a_program_with_two_names_for_one_file_is_no_proof_of_two_devices() -> None:
     assert "gave itself 2 different names" in said(findings.peers(MATERIAL, WORDS))
+
+
+def test_what_was_measured_on_one_network_is_not_said_of_another() -> None:
+    made = CaseMaker()
+    index = made.sighting()
+    made.records[index]["network"] = "ed2k"
+    (told,) = cards(material_of(made, self_test=self_test.read(SELF_TEST)))
+    assert WORDS.say("not_measured") in said([told])
+    assert "3,100" not in said([told])
