@@ -78,8 +78,10 @@ async def stage(folder: Path) -> dict[str, Any]:
         daemon = amule(home, files, address=HOLDER, port=HOLDER_PORT, settings=CONNECTS)
         await asyncio.to_thread(daemon.__enter__)
         stack.push(daemon.__exit__)
+        tree = donkeys.Tree(files["one.bin"])
+        hashes = {part: donkeys.recovery(tree.recovery(part)) for part in (0, 1)}
         for number, (lie, place) in enumerate(LIARS.items()):
-            await stack.enter_async_context(lying(lie, place, SEED + number))
+            await stack.enter_async_context(lying(lie, place, SEED + number, hashes))
         key = donkeys.hashed(home / "share" / "one.bin", servers=(f"{SERVER}:{PORT}",))
         await _offered(offers, key.md4)
         node = kad_nodes.Node(

@@ -63,7 +63,12 @@ def test_who_lies_is_never_proved(seen: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("lie", "outcome"),
-    [(Lie.LIAR, "bad_piece"), (Lie.BUSY, "choked"), (Lie.QUITTER, "refused")],
+    [
+        (Lie.LIAR, "malformed"),
+        (Lie.COPIER, "bad_piece"),
+        (Lie.BUSY, "choked"),
+        (Lie.QUITTER, "refused"),
+    ],
 )
 def test_who_claims_and_gives_nothing_has_an_outcome(
     seen: dict[str, Any], lie: Lie, outcome: str
@@ -96,6 +101,6 @@ def test_nobody_outside_of_the_lab_was_asked(seen: dict[str, Any]) -> None:
 def test_the_report_and_the_verifier_agree(seen: dict[str, Any]) -> None:
     verified = seen["verified"]
     assert "report-en.pdf" in verified["files"]
-    assert len(verified["packs"]) == 4
+    assert len(verified["packs"]) == 5
     for name, (code, said) in verified["packs"].items():
         assert code == 0, (name, said)

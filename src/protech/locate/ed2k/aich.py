@@ -67,9 +67,17 @@ def parse_recovery(content: bytes) -> dict[int, bytes]:
 
 
 def leads_to(
-    root: bytes, block: Block, digest: bytes, *, size_bytes: int, given: Mapping[int, bytes]
+    root: bytes,
+    block: Block,
+    digest: bytes | None,
+    *,
+    size_bytes: int,
+    given: Mapping[int, bytes],
 ) -> bool:
-    """Return whether the SHA-1 of a block leads to the root of a file with hashes of a peer."""
+    """Return whether the SHA-1 of a block leads to the root of a file with hashes of a peer.
+
+    Without a ``digest``, whether the one that the peer gives does: it may have the block.
+    """
     whole = _Node(start=0, size=size_bytes, number=1)
     return _fold(whole, block, digest, given) == root
 
@@ -95,13 +103,15 @@ class _Node:
         )
 
 
-def _fold(node: _Node, block: Block, digest: bytes, given: Mapping[int, bytes]) -> bytes | None:
+def _fold(
+    node: _Node, block: Block, digest: bytes | None, given: Mapping[int, bytes]
+) -> bytes | None:
     """Return the hash of a node: over the block's digest and, beside its way, what is given.
 
     What is given for nodes on the way is not looked at: it would prove itself.
     """
     if (node.start, node.size) == (block.start, block.size):
-        return digest
+        return given.get(node.number) if digest is None else digest
     is_on_the_way = node.start <= block.start < node.start + node.size
     if not is_on_the_way and node.number in given:
         return given[node.number]

@@ -17,7 +17,7 @@ from protech.lists.fetch_key import Ed2kFile
 from protech.locate import buffers
 from protech.locate.adapter import Outcome
 from protech.locate.ed2k import messages
-from protech.locate.ed2k.aich import Block
+from protech.locate.ed2k.aich import Block, leads_to, parse_recovery
 from protech.locate.ed2k.messages import (
     CONTENT_HEADER_BYTES,
     EDONKEY,
@@ -139,16 +139,21 @@ class Session:
         self._link.close()
 
     async def _wait_for_hashes(self, block: Block, until: float) -> None:
-        """Ask for the hashes above a block: without them no place in a queue is taken."""
-        if block.size == self._key.size_bytes:
+        """Ask for the hashes above a block; without true ones no content is asked for."""
+        size, root = self._key.size_bytes, self._key.aich
+        if block.size == size:
             return
         part = block.start // messages.PART_BYTES
-        await self._send(messages.aich_request(self._key.md4, part, self._key.aich))
+        await self._send(messages.aich_request(self._key.md4, part, root))
+        about = self._key.md4 + struct.pack("<H", part) + root
         while True:
             protocol, op, content = await self._next(until)
             if (protocol, op) == (EMULE, Op.AICH_ANSWER):
-                if len(content) <= HASH_BYTES:
+                if not content.startswith(about):
                     raise Ended(Outcome.REFUSED)  # it has none: its file is not whole
+                given = parse_recovery(content[len(about) :])
+                if not leads_to(root, block, None, size_bytes=size, given=given):
+                    raise Malformed("the hashes do not lead to the root that they are for")
                 return
 
     async def _wait_for_leave(self, until: float) -> None:

@@ -5,8 +5,9 @@ None of them has a byte of any file: what they send is drawn from a seed.
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 
@@ -31,16 +32,29 @@ class Lie(StrEnum):
     """It introduces itself and has not the file."""
     LIAR = "liar"
     """It claims all of any file, and serves random hashes and bytes."""
+    COPIER = "copier"
+    """It claims all, gives true hashes that it has from others, and serves random bytes."""
     BUSY = "busy"
     """It claims all, and keeps everybody in its queue."""
     QUITTER = "quitter"
     """It claims all, and hangs up in the middle of a block."""
 
 
-async def visit(
-    lie: Lie, random: Random, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liar:
+    """What a hostile client does, and draws what it sends from.
+
+    ``hashes`` are the AICH hashes of each part, as it may have them from who has the file.
+    """
+
+    lie: Lie
+    random: Random = field(repr=False)
+    hashes: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+
+
+async def visit(liar: Liar, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Speak to one caller as the lie has it."""
+    lie = liar.lie
     heard = bytearray()
     try:
         while data := await reader.read(1 << 16):
@@ -52,7 +66,7 @@ async def visit(
             elif lie is not Lie.MUTE:
                 heard += data
                 for _, op, content in messages.frames(heard):
-                    writer.write(answer(lie, random, op, content))
+                    writer.write(answer(liar, op, content))
                     if lie is Lie.QUITTER and op == Op.REQUEST_PARTS:
                         return
             await writer.drain()
@@ -62,9 +76,9 @@ async def visit(
         writer.close()
 
 
-def answer(lie: Lie, random: Random, op: int, content: bytes) -> bytes:
+def answer(liar: Liar, op: int, content: bytes) -> bytes:
     """Return what a client that claims answers to one message."""
-    file_hash = content[:HASH_BYTES]
+    lie, random, file_hash = liar.lie, liar.random, content[:HASH_BYTES]
     match op:
         case Op.HELLO:
             head = random.randbytes(HASH_BYTES) + struct.pack("<IHI", 0, 4662, 1)
@@ -74,7 +88,9 @@ def answer(lie: Lie, random: Random, op: int, content: bytes) -> bytes:
         case Op.SET_FILE:
             return message(Op.FILE_STATUS, file_hash + bytes(2))
         case Op.AICH_REQUEST:
-            return message(Op.AICH_ANSWER, content + _hashes(random) + bytes(2))
+            part = int.from_bytes(content[HASH_BYTES : HASH_BYTES + 2], "little")
+            true = b"" if lie is Lie.LIAR else liar.hashes.get(part, b"")
+            return message(Op.AICH_ANSWER, content + (true or _hashes(random)))
         case Op.START_UPLOAD if lie is Lie.BUSY:
             return message(Op.QUEUE_RANK, struct.pack("<H10x", 4000))
         case Op.START_UPLOAD:
@@ -89,7 +105,7 @@ def answer(lie: Lie, random: Random, op: int, content: bytes) -> bytes:
 
 def _hashes(random: Random) -> bytes:
     made = (struct.pack("<H", node) + random.randbytes(20) for node in range(2, 130))
-    return struct.pack("<H", 128) + b"".join(made)
+    return struct.pack("<H", 128) + b"".join(made) + bytes(2)
 
 
 def _content(random: Random, file_hash: bytes, begin: int, end: int) -> bytes:
@@ -102,12 +118,14 @@ def _content(random: Random, file_hash: bytes, begin: int, end: int) -> bytes:
 
 
 @asynccontextmanager
-async def lying(lie: Lie, place: Place, seed: int) -> AsyncIterator[Place]:
+async def lying(
+    lie: Lie, place: Place, seed: int, hashes: Mapping[int, bytes] | None = None
+) -> AsyncIterator[Place]:
     """Give a client that lies at a place; port 0 is one that is free."""
-    random = Random(seed)
+    liar = Liar(lie=lie, random=Random(seed), hashes=hashes or {})
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await visit(lie, random, reader, writer)
+        await visit(liar, reader, writer)
 
     callback: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] = serve
     async with await asyncio.start_server(callback, *place) as server:

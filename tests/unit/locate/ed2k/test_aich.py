@@ -74,6 +74,17 @@ def test_a_block_leads_nowhere_without_hashes_or_with_false_ones() -> None:
         assert not leads_to(tree.root, block, digest, size_bytes=size, given=other)
 
 
+def test_hashes_lead_to_the_root_before_the_block_is_there() -> None:
+    whole = WHOLE[: PART_BYTES + 3 * BLOCK_BYTES + 7]
+    tree = Tree(whole)
+    block = blocks_of(len(whole), 1)[1]
+    given = tree.recovery(1)
+    assert leads_to(tree.root, block, None, size_bytes=len(whole), given=given)
+    own = next(one for one in given if tree.places[one] == (block.start, block.size))
+    for wrong in ({**given, own: bytes(20)}, {one: given[one] for one in given if one != own}):
+        assert not leads_to(tree.root, block, None, size_bytes=len(whole), given=wrong)
+
+
 def test_what_is_given_on_the_way_proves_nothing() -> None:
     whole = WHOLE[: 4 * BLOCK_BYTES]
     tree = Tree(whole)

@@ -163,7 +163,7 @@ def test_what_peers_do_is_an_outcome(visit: Visit, level: int, outcome: Outcome)
 def test_who_lies_about_its_parts_sends_no_listed_block() -> None:
     other = donkeys.content(10, len(WHOLE))
     found = probed(client(donkeys.serving(other)))
-    assert (found.level, found.outcome) == (Level.CLAIMS, Outcome.BAD_PIECE)
+    assert (found.level, found.outcome) == (Level.CLAIMS, Outcome.REFUSED)
 
     def garbage(op: int, usual: bytes) -> bytes:
         return donkeys.aich_answer(WHOLE, 0) if op == Op.AICH_REQUEST else usual

@@ -207,6 +207,12 @@ DATA = WHOLE[BLOCK.start :][: BLOCK.size]
         (Op.AICH_REQUEST, message(Op.AICH_ANSWER, KEY.md4), None, Outcome.REFUSED),
         (Op.AICH_REQUEST, b"", None, Outcome.REFUSED),
         (Op.AICH_REQUEST, message(Op.AICH_ANSWER, bytes(20000)), None, Outcome.MALFORMED),
+        (Op.AICH_REQUEST, donkeys.aich_answer(WHOLE, 0)[:-9], Loss.CLOSED, Outcome.REFUSED),
+        (Op.AICH_REQUEST, message(Op.AICH_ANSWER, donkeys.aich_answer(WHOLE, 0)[6:-30]), None,
+         Outcome.MALFORMED),
+        (Op.AICH_REQUEST, donkeys.aich_answer(WHOLE, 0)[:-22] + bytes(22), None,
+         Outcome.MALFORMED),
+        (Op.AICH_REQUEST, donkeys.aich_answer(WHOLE[:-1], 0), None, Outcome.REFUSED),
         (Op.REQUEST_PARTS, b"", None, Outcome.REFUSED),
         (Op.REQUEST_PARTS, b"", Loss.RESET, Outcome.REFUSED),
         (Op.REQUEST_PARTS, message(Op.OUT_OF_PARTS), None, Outcome.REFUSED),
@@ -233,6 +239,15 @@ def test_who_does_not_deliver(
 ) -> None:
     found = held(instead(op, answer), ends=ends)
     assert found.outcome is outcome
+
+
+def test_without_true_hashes_no_content_is_asked_for() -> None:
+    false = donkeys.aich_answer(WHOLE, 0)[:-22] + bytes(22)
+    line = Line(answer=donkeys.serving(WHOLE, change=instead(Op.AICH_REQUEST, false)))
+    Held(line)
+    assert {op for _, op, _ in donkeys.asked(bytes(line.sent))}.isdisjoint(
+        {Op.START_UPLOAD, Op.REQUEST_PARTS}
+    )
 
 
 def test_more_than_was_asked_for_is_a_fault() -> None:

@@ -13,11 +13,13 @@ from protech.locate.door import Door
 from protech.locate.ed2k.aich import BLOCK_BYTES
 from protech.locate.ed2k.messages import Op, message
 from protech.locate.ed2k.probe import Prober
-from protech.locate.lab.ed2k_liars import Lie, answer, lying
+from protech.locate.lab.ed2k_liars import Liar, Lie, answer, lying
 from protech.locate.links import Limits
 from tests import donkeys, spoken
 
-TARGET = spoken.target_of(donkeys.key_of(donkeys.content(1, 2 * BLOCK_BYTES)))
+WHOLE = donkeys.content(1, 2 * BLOCK_BYTES)
+HASHES = {0: donkeys.recovery(donkeys.Tree(WHOLE).recovery(0))}
+TARGET = spoken.target_of(donkeys.key_of(WHOLE))
 QUICK = Limits(answer_s=0.5, unchoke_s=0.5, piece_s=0.5)
 GRANT = Grant(request_sha256=bytes(32), not_after=datetime.now(UTC) + timedelta(hours=1))
 
@@ -29,14 +31,15 @@ GRANT = Grant(request_sha256=bytes(32), not_after=datetime.now(UTC) + timedelta(
         (Lie.MUTE, 1, Outcome.SILENT),
         (Lie.WEB, 1, Outcome.OTHER_PROTOCOL),
         (Lie.EMPTY, 1, Outcome.NOTHING_HELD),
-        (Lie.LIAR, 3, Outcome.BAD_PIECE),
+        (Lie.LIAR, 3, Outcome.MALFORMED),
+        (Lie.COPIER, 3, Outcome.BAD_PIECE),
         (Lie.BUSY, 3, Outcome.CHOKED),
         (Lie.QUITTER, 3, Outcome.REFUSED),
     ],
 )
 def test_each_lie_has_its_outcome(lie: Lie, level: int, outcome: Outcome) -> None:
     async def work() -> Sighting:
-        async with asyncio.timeout(30), lying(lie, ("127.0.0.1", 0), 7) as (host, port):
+        async with asyncio.timeout(30), lying(lie, ("127.0.0.1", 0), 7, HASHES) as (host, port):
             place = Endpoint(address=ip_address(host), port=port)
             prober = Prober(Door(lambda _: None), limits=QUICK)
             candidate = Candidate(endpoint=place, source=Source.SERVER)
@@ -49,7 +52,7 @@ def test_each_lie_has_its_outcome(lie: Lie, level: int, outcome: Outcome) -> Non
 
 def test_what_a_liar_does_not_know_it_leaves_unanswered() -> None:
     for op in (Op.QUEUE_RANK, Op.REQUEST_PARTS):
-        assert answer(Lie.LIAR, Random(1), op, b"") == b""
+        assert answer(Liar(lie=Lie.LIAR, random=Random(1)), op, b"") == b""
 
 
 def test_a_liar_hangs_up_on_what_is_no_message() -> None:
