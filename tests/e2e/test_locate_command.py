@@ -260,7 +260,8 @@ def test_papers_that_do_not_hold_are_refused_before_any_packet(
 ) -> None:
     changes, code, word = PAPERS[name]
     case, before = at.file_papers(tmp_path / "case", **changes), at.packets()
-    refused(at.locate(*run_of(case), *at.token(0), pin=PIN), code, word, "No packet was sent.")
+    refused(at.locate(*run_of(case), *at.token(0), pin=PIN), code, word, "No case was begun.")
+    assert not (case / "case.json").exists()
     checked = at.locate("check", case, "--list", LIST)
     assert checked.returncode == 7
     assert word in checked.stdout
