@@ -227,8 +227,11 @@ def patiently(candidate: Candidate, target: Target) -> tuple[Sighting, Sighting]
 @pytest.mark.needs("transmission-daemon")
 @pytest.mark.parametrize(
     ("encryption", "transports"),
-    [(0, {Transport.TCP}), (2, {Transport.MSE})],
-    ids=["plain", "encryption required"],
+    [
+        # It unchokes every ten seconds, and one of them is waited for every time.
+        pytest.param(0, {Transport.TCP}, marks=pytest.mark.slow, id="plain"),
+        pytest.param(2, {Transport.MSE}, id="encryption required"),
+    ],
 )
 def test_transmission_is_proved(
     encryption: int, transports: set[Transport], tmp_path: Path
@@ -280,9 +283,25 @@ def test_aria2_is_proved(is_encrypted: bool, tmp_path: Path) -> None:
     assert claimed.transport is (Transport.MSE if is_encrypted else Transport.TCP)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("encryption", ["plain", "forced"])
-@pytest.mark.parametrize("transports", ["tcp", "utp"])
+@pytest.mark.parametrize(
+    ("version", "encryption", "transports"),
+    [
+        (1, "plain", "tcp"),
+        (2, "forced", "tcp"),
+        (2, "plain", "utp"),
+        (1, "forced", "utp"),
+        # Each looks through all of our memory: one for each transport is searched every time.
+        *(
+            pytest.param(*other, marks=pytest.mark.slow)
+            for other in (
+                (2, "plain", "tcp"),
+                (1, "forced", "tcp"),
+                (1, "plain", "utp"),
+                (2, "forced", "utp"),
+            )
+        ),
+    ],
+)
 def test_of_a_piece_nothing_stays_in_memory(
     version: int, encryption: str, transports: str, tmp_path: Path
 ) -> None:
