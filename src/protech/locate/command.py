@@ -49,6 +49,7 @@ def add_command(commands: Commands) -> None:
     _add_page(actions)
     _add_join(actions)
     _add_papers(actions)
+    _add_requests(actions)
     _add_report(actions)
     _add_analyse(actions)
     _add_verify(actions)
@@ -132,6 +133,9 @@ def _add_papers(actions: Commands) -> None:
     sign.add_argument("--passphrase-fd", type=place, metavar="N", help="gives its passphrase")
     sign.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
     sign.set_defaults(run=_hardened(command_papers.sign_paper))
+
+
+def _add_requests(actions: Commands) -> None:
     propose = _add(
         actions,
         "propose",
