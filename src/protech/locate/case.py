@@ -41,6 +41,9 @@ COURTESY = "courtesy.db"
 SEED_BYTES = 32
 NAME_CHARACTERS = 200
 
+VANTAGE = "/"
+"""Stands in the name of a log between the case's and the vantage's; in neither of them."""
+
 type Unwrap = Callable[[Wraps], bytes]
 """Opens a case's key: with a token, or an age identity of the authority."""
 
@@ -146,7 +149,7 @@ def join_case(folder: Path, case: Case, *, vantage: str) -> Case:
         )
     write_new(folder / case_key.KEY, wraps)
     joined = replace(case, folder=folder)
-    _begin(joined, origin=f"{quote(case.name, safe='')}/{quote(vantage, safe='')}")
+    _begin(joined, origin=f"{quote(case.name, safe='')}{VANTAGE}{quote(vantage, safe='')}")
     return joined
 
 
@@ -187,6 +190,11 @@ def open_case(folder: Path, unwrap: Unwrap) -> Case:
             " from elsewhere. Put back its copy."
         )
     return Case(folder=folder, name=name, is_lab=is_lab, data_key=unwrap(wraps))
+
+
+def is_joined(origin: str) -> bool:
+    """Return whether a log of that name is of a vantage that has joined a case."""
+    return VANTAGE in origin
 
 
 def is_case(folder: Path) -> bool:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from protech.db import Database
-from protech.errors import AuthorityError
+from protech.errors import AuthorityError, ConfigError
 from protech.evidence.log import Log
 from protech.evidence.stamp import Stamps
 from protech.lists.device import DeviceLists
 from protech.locate import ledger
 from protech.locate.archive import Archive
-from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case
+from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case, is_joined
 from protech.locate.clearance import Clearance, Past, open_clearance
 from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
@@ -105,6 +105,11 @@ def _cleared(case: Case, order: Order, stack: AsyncExitStack) -> tuple[Clearance
         )
     timestamp = timestamp_in(case.papers, order.anchors)
     log = stack.enter_context(case.open_log(for_writing=True))
+    if is_joined(log.about.key.name) and order.postgres is None:
+        raise ConfigError(
+            "This is one of several vantages of a case, and has no `postgres` in its settings,"
+            " where they count together what is asked for; name it. No packet was sent."
+        )
     logged_at = None if log.last_checkpoint is None else log.last_checkpoint.at
     memory = SeenFile(case.folder / SEEN, vault=case.vault("seen"), logged_at=logged_at)
     seen = memory.seen

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import pytest
 from protech.errors import AuthorityError, ConfigError
 from protech.locate import filed, upkeep
 from protech.locate.adapter import Level, Network
-from protech.locate.case import Case, create_case
+from protech.locate.case import Case, create_case, join_case
 from protech.locate.demo.office import publish_list
 from protech.locate.demo.people import CASE, People, found_authority, sign_papers
 from protech.locate.documents import canonical, make_timestamp, sign
@@ -263,3 +264,12 @@ def test_pieces_stay_spent_where_their_table_is_gone(made: Made) -> None:
             return taken
 
     assert asyncio.run(spent()) == json.loads(request["request"])["pieces"] - 1
+
+
+def test_a_vantage_that_counts_for_itself_alone_asks_for_nothing(
+    made: Made, tmp_path: Path
+) -> None:
+    joined = join_case(tmp_path / "second", made.case, vantage="second")
+    shutil.copytree(made.case.papers, joined.papers)
+    with pytest.raises(ConfigError, match="has no `postgres`"):
+        carried_out(replace(made, case=joined), Swarm([]))
