@@ -217,22 +217,22 @@ sys.stdin.read()
 """
 
 
-def test_no_content_stays_in_the_memory_of_whoever_proved_it(daemon: Amule) -> None:
+def test_no_content_stays_in_the_memory_of_whoever_proved_it(tmp_path: Path) -> None:
     size = PART_BYTES
-    place = daemon.place
-    command = ["-c", PROBE, str(daemon.home), str(place.address), str(place.port), str(size)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=root,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "4\n"
-        assert searched.occurrences(process.pid, size, size) == 0
-        process.kill()
+    with amule(tmp_path, {f"{size}.bin": donkeys.content(size, size)}) as daemon:
+        place = daemon.place
+        command = ["-c", PROBE, str(tmp_path), str(place.address), str(place.port), str(size)]
+        with subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "4\n"
+            assert searched.occurrences(process.pid, size, size) == 0
+            process.kill()
 
 
 @pytest.mark.parametrize("size", sorted({*SIZES, *EDGES}))
