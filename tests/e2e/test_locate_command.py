@@ -418,7 +418,6 @@ def test_a_run_ends_after_its_minutes(at: Machine, case: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="a run that has nothing due looks at no paper")
 def test_a_revocation_ends_a_run_that_has_nothing_to_do(at: Machine, case: Path) -> None:
     with at.running(*run_of(case), "--identity", at.identity) as process:
         said(process, "Looking for 1 files")

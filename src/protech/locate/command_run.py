@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from protech.errors import AuthorityError, ConfigError
-from protech.evidence.case_key import read_wraps
+from protech.evidence import case_key
 from protech.evidence.log import Log
 from protech.lists.device import DeviceLists
 from protech.locate.anchors import system_anchors
@@ -60,7 +60,7 @@ def _known_of(folder: Path) -> tuple[str | None, datetime | None]:
         return None, None
     with Log.open(folder / LOG) as log:
         state = log.last_checkpoint
-    return read_wraps(folder).case, None if state is None else state.at
+    return case_key.read_wraps(folder).case, None if state is None else state.at
 
 
 def run_case(options: argparse.Namespace) -> int:
@@ -145,6 +145,7 @@ def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
         case = open_case(options.case, unwrap_of(options))
         if case.is_lab:
             raise ConfigError("That case is of a lab; it is never used for anything else.")
+        _let_in(case, anchors)
         return case, anchors
     _require_ready(options, anchors)
     terms = authorisation_in(options.case / PAPERS, anchors).terms
@@ -158,6 +159,15 @@ def _case_of(options: argparse.Namespace) -> tuple[Case, Anchors]:
     )
     say(f"Began the case {case.name}; its key is the authority's and the operators'.")
     return case, anchors
+
+
+def _let_in(case: Case, anchors: Anchors) -> None:
+    """Wrap the case's key to the operators of a later authorisation, too."""
+    known = {one.public for one in case_key.read_wraps(case.folder).tokens}
+    for one in authorisation_in(case.papers, anchors).terms.operators:
+        if one.kind is KeyKind.P256 and one.public not in known:
+            case_key.add_token(case.folder, case.data_key, one.public)
+            say(f"The case can be opened by {one.name} now, too.")
 
 
 def _require_ready(options: argparse.Namespace, anchors: Anchors) -> None:

@@ -111,6 +111,7 @@ class _Running:
         try:
             schedule.plan(now())
             while not stop.is_set():
+                self._outfit.clearance.require_open()  # also where nothing is due
                 free = self._outfit.looks - len(self._active)
                 for lease in schedule.due(now(), most=free) if free else ():
                     target = self._outfit.watch.targets[lease.number]
