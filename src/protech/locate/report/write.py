@@ -100,7 +100,10 @@ def compose(
         ConfigError: The report cannot be made with the Typst that is installed.
     """
     words = load(language)
-    beside = {name: sha256(pack).hexdigest() for name, pack in (packs or {}).items()}
+    given = dict(packs or {})
+    if any(OF_ED2K in pack for pack in given.values()):
+        given[ED2K_NAME] = resources.files("protech.evidence").joinpath(ED2K_NAME).read_bytes()
+    beside = {name: sha256(content).hexdigest() for name, content in given.items()}
     made = replace(made, packs=beside)
     drafts = {
         f"{one.sheet}-{peer.number}.pdf": render(
@@ -114,10 +117,8 @@ def compose(
     files[BUNDLE_NAME] = made.bundle.encode()
     if made.verifier:
         files[VERIFIER_NAME] = made.verifier.encode()
-    if any(OF_ED2K in pack for pack in (packs or {}).values()):
-        files[ED2K_NAME] = resources.files("protech.evidence").joinpath(ED2K_NAME).read_bytes()
     files |= {name: _packaged(name) for name in NOTES}
-    return files | dict(packs or {})
+    return files | given
 
 
 def save(files: Mapping[str, bytes], directory: Path) -> list[Path]:
