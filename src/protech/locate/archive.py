@@ -129,9 +129,15 @@ class Archive:
             ConfigError: There is none yet, one is missing, or they are too many to open.
         """
         parts = self._parts()
-        if not parts or [part.end for part in parts[:-1]] != [one.start for one in parts[1:]]:
+        if not parts:
             raise ConfigError(
-                "The archive of sightings is empty or has a gap; make it anew from the log."
+                "The archive of sightings is empty: the log holds none yet. Begin with"
+                " `protech locate run`."
+            )
+        if [part.end for part in parts[:-1]] != [one.start for one in parts[1:]]:
+            raise ConfigError(
+                f"The archive of sightings in {self._directory} has a gap; move it away, and it"
+                " is made anew from the log."
             )
         if sum(part.path.stat().st_size for part in parts) > ARCHIVE_BYTES:
             raise ConfigError(

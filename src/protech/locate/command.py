@@ -115,7 +115,7 @@ def _add_join(actions: Commands) -> None:
         example="SECOND --of CASE --vantage second --module token.so --token anna",
     )
     join.add_argument("folder", type=Path, metavar="DIR", help="a new directory")
-    join.add_argument("--of", type=Path, required=True, metavar="CASE", help="the first one's")
+    join.add_argument("--of", type=Path, required=True, metavar="CASE", help="the case to join")
     join.add_argument("--vantage", required=True, metavar="NAME", help="what to call it")
     add_key(join)
     join.set_defaults(run=_hardened(command_run.join_vantage))
@@ -205,9 +205,17 @@ def _add_analyse(actions: Commands) -> None:
         example="CASE --top 50 --module token.so --token anna",
     )
     analyse.add_argument("case", type=Path, metavar="CASE", help="its directory")
-    analyse.add_argument("--top", type=count, default=command_analyse.TOP, metavar="N")
-    analyse.add_argument("--out", type=Path, metavar="FILE", help="save the sums")
-    analyse.add_argument("--json", action="store_true", help="print those sums as JSON")
+    analyse.add_argument(
+        "--top",
+        type=count,
+        default=command_analyse.TOP,
+        metavar="N",
+        help=f"so many peers at most (default: {command_analyse.TOP})",
+    )
+    analyse.add_argument(
+        "--out", type=Path, metavar="FILE", help="save the sums that may be passed on"
+    )
+    analyse.add_argument("--json", action="store_true", help="print those sums as JSON alone")
     add_key(analyse)
     analyse.set_defaults(run=_hardened(command_analyse.analyse_case))
     compare = _add(
@@ -217,10 +225,16 @@ def _add_analyse(actions: Commands) -> None:
         example="CASE --shared-key key.hex --out tokens.json --identity key.txt",
     )
     compare.add_argument("case", type=Path, metavar="CASE", help="its directory")
-    compare.add_argument("--shared-key", type=Path, required=True, metavar="FILE")
+    compare.add_argument(
+        "--shared-key",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a secret that both units have: 64 hex digits",
+    )
     compare.add_argument("--out", type=Path, metavar="FILE", help="what the partner gets")
     compare.add_argument("--against", type=Path, metavar="FILE", help="what the partner gave")
-    compare.add_argument("--yes", action="store_true", help="save what was shown, unasked")
+    compare.add_argument("--yes", action="store_true", help="save --out without asking")
     add_key(compare)
     compare.set_defaults(run=_hardened(command_analyse.compare_case))
 

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from ipaddress import ip_address
+from pathlib import Path
 
 from protech.errors import ConfigError
+from protech.lists.logbook import read_file
 from protech.locate.case import ARCHIVE, Case, open_case
 from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line, say
@@ -65,7 +67,7 @@ def compare_case(options: argparse.Namespace) -> int:
             raise ConfigError("Nothing was saved.")
         write_private(options.out, ours.content)
         return 0
-    found = overlap(ours, options.against.read_bytes()[:PARTNER_BYTES], _shared_key(options))
+    found = overlap(ours, _given(options.against), _shared_key(options))
     for day, address in found:
         print(f"{day.isoformat()} {address}")
     say(f"{len(found)} of {len(ours.tokens)} peers and days are the partner's, too.")
@@ -80,6 +82,13 @@ def _seen(case: Case) -> Iterator[Seen]:
             if record["kind"] == "sighting" and record["level"] >= NAMED:
                 at = datetime.fromisoformat(record["ended_at"])
                 yield at.date(), ip_address(record["peer"]["address"])
+
+
+def _given(path: Path) -> bytes:
+    content = read_file(path, most=PARTNER_BYTES)
+    if content is None:
+        raise ConfigError(f"There is no file {path}; name the one that the partner gave.")
+    return content
 
 
 def _shared_key(options: argparse.Namespace) -> bytes:

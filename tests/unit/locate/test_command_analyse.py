@@ -103,3 +103,11 @@ def test_a_partners_file_that_is_none_is_refused(
     options.against = tmp_path / "identity"
     with pytest.raises(TrustError):
         compare_case(options)
+
+
+def test_a_partners_file_that_is_not_there_is_named(
+    options: argparse.Namespace, tmp_path: Path
+) -> None:
+    options.against = tmp_path / "nowhere"
+    with pytest.raises(ConfigError, match="nowhere"):
+        compare_case(options)
