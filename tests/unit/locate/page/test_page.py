@@ -137,7 +137,7 @@ def test_an_unchanged_page_is_not_sent_again_and_a_grown_log_is(person: Person) 
 def test_language_is_chosen_and_remembered(person: Person) -> None:
     assert 'lang="fr"' in person.ask("/?language=fr")[1]
     text = person.ask("/peer/3")[1]
-    assert "Une seule livraison" in text
+    assert "Une seule remise" in text
     assert 'href="/peer/3?language=en"' in text
 
 
