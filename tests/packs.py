@@ -26,7 +26,11 @@ from protech.lists.fetch_keys import key_line
 from protech.merkle import inclusion_proof, leaf_hash, root
 from protech.signing import Key
 
-START = datetime(2026, 11, 28, 13, 0, tzinfo=UTC)
+START = min(
+    datetime(2026, 11, 28, 13, 0, tzinfo=UTC),
+    datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1),
+)
+"""Before any stamp that a test has made."""
 DATA_KEY = bytes(range(32))
 LOG_SIGNER = Key.of_seed(bytes([7]) * 32)
 ORIGIN = "protech/case/A-1"

@@ -47,7 +47,7 @@ spec.loader.exec_module(module)
 
 def judged(fields):
     with open(copy, "w") as file:
-        json.dump(fields, file)
+        file.write(module.dumps(fields))
     with contextlib.redirect_stdout(io.StringIO()):
         return module.main([copy, "--log-key", key])
 

@@ -23,7 +23,7 @@ from runpy import run_path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
@@ -81,7 +81,10 @@ WORDS = {code: words for code, *words in (line.split("|") for line in TEXT.split
 
 load = cache(run_path)
 dumps = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-BROKEN = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+FORM = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError)
+ODD = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion)
+BROKEN = (*FORM, *ODD, RecursionError, InvalidSignature, UnsupportedAlgorithm)
+KINDS = ("run", "entry", "sighting", "proof_request")
 type Fields = Mapping[str, Any]
 type Blocks = Mapping[int, tuple[int, str]]
 
@@ -106,7 +109,7 @@ class Findings:
         fault, found = "", None
         try:
             found = call()
-        except (*BROKEN, InvalidSignature) as broken:
+        except BROKEN as broken:
             fault = f": {broken if isinstance(broken, Fault) else type(broken).__name__}"
         mark = ("FAILED", "ÉCHEC ")[self.language] if fault else "ok    "
         self.lines.append(f"[{mark}] {WORDS[code][self.language]}{about}{fault}")
@@ -171,16 +174,16 @@ def read_checkpoint(note: str, key: str) -> tuple[int, bytes]:
 
 def der(data: bytes, *tags: int) -> list[bytes]:
     """Return the contents of the elements of ``data``; ``tags`` must be those of the first."""
-    found: list[tuple[int, bytes]] = []
-    while data:
-        length, start = data[1], 2
+    at, found = 0, list[tuple[int, bytes]]()
+    while at < len(data):
+        length, start = data[at + 1], at + 2
         if length > 127:
             start += length & 127
-            length = int.from_bytes(data[2:start])
-            require(length > 127 and data[2] > 0, "the stamp is not in DER")
+            length = int.from_bytes(data[at + 2 : start])
+            require(length > 127 and data[at + 2] > 0, "the stamp is not in DER")
         require(start + length <= len(data), "the stamp was cut")
-        found.append((data[0], data[start : start + length]))
-        data = data[start + length :]
+        found.append((data[at], data[start : start + length]))
+        at = start + length
     require([tag for tag, _ in found[: len(tags)]] == list(tags), "the stamp has no form")
     return [content for _, content in found]
 
@@ -227,15 +230,17 @@ def read_stamp(response: bytes, note: bytes, given: bytes) -> datetime:
 
 def read_transcript(content: bytes) -> dict[str, Any]:
     """Return a transcript; each of its events is one that transcripts have."""
-    require(bool(TRANSCRIPT.fullmatch(content.decode())), "it is no transcript")
-    found, before = json.loads(content), 0
+    require(bool(TRANSCRIPT.fullmatch(content[: 12 << 20].decode())), "it is no transcript")
+    found, before, room = json.loads(content), 0, 4 << 20
+    require(len(found["events"]) <= 1 << 14, "it has too many events")
     for event in found["events"]:
         at, kind, value = event
         require(before <= at <= 86_400_000, "its times go back")
         require(kind == "!" or found["transport"] is not None, "said without a connection")
         require(kind != "=" or value["distinct_bytes"] <= 256, "a byte has 256 values")
         event[2] = raw(value, is_hex=False) if isinstance(value, str) else value
-        before = at
+        before, room = at, room - (len(event[2]) if isinstance(value, str) else 0)
+    require(room >= 0, "it has too many bytes")
     return dict(found)
 
 
@@ -245,8 +250,7 @@ def replay(content: bytes, key: Fields) -> dict[str, Any]:
     kind, is_ed2k = key["kind"], key["kind"] == "ed2k"
     is_known = is_ed2k or kind in {"torrent", "torrent_v2"}
     require(is_known, f"{kind} is not replayed by this version")
-    # How eDonkey is replayed stands in a file beside this one.
-    beside = str(Path(__file__).with_name("verify_ed2k.py"))
+    beside = str(Path(__file__).with_name("verify_ed2k.py"))  # replays eDonkey
     heard = load(beside)["Ed2k"](key, require) if is_ed2k else BitTorrent(key)
     try:
         for _, kind, value in found["events"]:
@@ -273,21 +277,21 @@ class BitTorrent:
             self.start, self.end = key["first_byte"], key["torrent_bytes"]
             listed = key["pieces"]
             self.first, self.total = self.start // self.width, -(-self.end // self.width)
-        is_sane = self.size > 0 and 0 <= self.first <= self.total - len(listed) < 1 << 24
+        is_sane = self.size > 0 and 0 < self.width <= 1 << 30 and self.first >= 0
+        is_sane = is_sane and self.first <= self.total - len(listed) < 1 << 24
         require(is_sane, "the listed key is of no torrent")
         # How many layers stand between a block and the listed hash above it (BEP 52).
         blocks = -(-min(self.size, self.width) // BLOCK)
-        self.height: int = (
-            (self.width // BLOCK if key.get("layer") else blocks) - 1
-        ).bit_length()
+        wide = self.width // BLOCK if key.get("layer") else blocks
+        self.height: int = (wide - 1).bit_length()
         counts, self.digests = Counter(listed), list(map(bytes.fromhex, listed))
         self.weak = {*key["weak"], *(i for i, one in enumerate(listed) if counts[one] > 1)}
-        self.data, self.shake = {">": b"", "<": b""}, {">": b"", "<": b""}
+        self.data, self.shake = {">": bytearray(), "<": bytearray()}, {">": b"", "<": b""}
         # A bitfield as it is on the wire, the first piece's bit highest.
         self.held, self.bits, self.is_told = 0, -(-self.total // 8) * 8, False
-        self.asked: set[bytes] = set()
+        self.every = ((1 << self.total) - 1) << self.bits - self.total
+        self.asked, self.hashes = set[bytes](), list[bytes]()
         self.blocks: dict[int, dict[int, tuple[int, str]]] = {}
-        self.hashes: list[bytes] = []
         self.proof: dict[str, Any] | None = None
 
     def hear(self, kind: str, value: Any) -> None:  # noqa: ANN401 - bytes or fields
@@ -312,8 +316,9 @@ class BitTorrent:
         require(end <= 4 + MESSAGE_BYTES, "a message is too long")
         if len(data) < end:
             return b""
-        self.data[kind] = data[end:]
-        return data[:end]
+        made = bytes(data[:end])
+        del data[:end]
+        return made
 
     def _greet(self, kind: str, made: bytes) -> None:
         is_ours = made[:20] == b"\x13BitTorrent protocol" and made[28:48] in self.names[kind]
@@ -323,14 +328,12 @@ class BitTorrent:
         self.shake[kind] = made
 
     def _take(self, kind: int, body: bytes) -> None:
-        number, every = int.from_bytes(body), ((1 << self.total) - 1) << self.bits - self.total
-        is_fast = self.shake["<"][27] & self.shake[">"][27] & 4
-        whole = self.bits // 8
-        least, longest = {**SIZES, 5: (whole, whole)}.get(kind, (0, MESSAGE_BYTES))
+        is_fast, number = self.shake["<"][27] & self.shake[">"][27] & 4, int.from_bytes(body)
+        least, longest = {**SIZES, 5: (self.bits // 8,) * 2}.get(kind, (0, MESSAGE_BYTES))
         is_sound = least <= len(body) <= longest and (is_fast > 0 or not 13 <= kind <= 17)
-        most = {4: self.total - 1, 5: number & every}.get(kind, number)
+        most = {4: self.total - 1, 5: number & self.every}.get(kind, number)
         require(is_sound and number <= most, f"message {kind} is malformed")
-        said = {4: 1 << self.bits - 1 - number if kind == 4 else 0, 5: number, 14: every, 15: 0}
+        said = {4: kind == 4 and 1 << self.bits - 1 - number, 5: number, 14: self.every, 15: 0}
         self.is_told, self.held = self.is_told or kind in said, self.held | said.get(kind, 0)
         if kind == 22:
             self._take_hashes(body[:48], body[48:])
@@ -355,7 +358,7 @@ class BitTorrent:
             self.asked.remove(asked)
             piece, begin = int.from_bytes(asked[1:5]), int.from_bytes(asked[5:9])
             self.blocks.setdefault(piece, {})[begin] = length, digest
-        self.data["<"] = b""
+        self.data["<"] = bytearray()
 
     def _proof(self, found: Fields) -> dict[str, Any] | None:
         place, at, digest = found["piece"] - self.first, found.get("offset"), found["sha256"]
@@ -445,13 +448,13 @@ class Sighting:
     """A sighting and the records that it rests on."""
 
     def __init__(self, records: Fields, authorities: Sequence[str] = ()) -> None:
-        names = ("run", "entry", "sighting", "proof_request")
-        self.run, self.entry, self.it, self.request = (records.get(one) or {} for one in names)
+        self.run, self.entry, self.it, self.request = (records.get(one) or {} for one in KINDS)
         self.paper, self.key = dict[str, Any](), dict[str, Any]()
         self.authorities, self.signed = set(authorities), set[str]()
 
-    def check(self, findings: Findings) -> None:
+    def check(self, findings: Findings, stamped: datetime | None = None) -> None:
         """Note how each check comes out, and what the reader must know."""
+        self.stamped = stamped
         checks = {"together": self._together, "listed": self._listed, "paper": self._papers}
         checks |= {"term": self._in_term, "covered": self._covered, "replay": self._replayed}
         checks |= {"request": self._requested} if self.it.get("level") == 4 else {}
@@ -497,6 +500,7 @@ class Sighting:
         texts = (it["started_at"], it["ended_at"], paper["not_before"], paper["not_after"])
         begin, end, first, after = map(datetime.fromisoformat, texts)
         require(begin <= begin + lasted <= end + SLACK, "its times contradict each other")
+        require(self.stamped is None or end <= self.stamped + 10 * SLACK, "its stamp is older")
         require(first <= begin <= begin + spoke < after + SLACK, "it is outside of the term")
 
     def _covered(self) -> None:
@@ -510,18 +514,13 @@ class Sighting:
 
     def _requested(self) -> None:
         text, it, run = self.request["request"].encode(), self.it, self.run
-        terms, digest, signatures = (
-            canonical(text),
-            digest_of(text).hex(),
-            self.request["signatures"],
-        )
-        is_it = digest == self.request["request_sha256"] == it["request_sha256"]
+        terms, signatures = canonical(text), self.request["signatures"]
+        is_it = digest_of(text).hex() == self.request["request_sha256"] == it["request_sha256"]
         said = {one: run[one] for one in ("case", "authorisation_sha256")}
         said |= {"kind": "proof_request", "list": it["list"]["name"]}
         is_it = is_it and {**terms, **said} == terms and self.request["index"] < it["index"]
         is_for = terms["entries"] == "all" or it["entry"] in terms["entries"]
-        is_for = is_for and it["network"] in terms["networks"]
-        require(is_it and is_for, "it is another request, or for something else")
+        require(is_it and is_for and it["network"] in terms["networks"], "it is for another")
         self._in_term(terms)
         named = [one for one in self.paper["operators"] if one["kind"] == "p256" or run["lab"]]
         keys = {base64.b64decode(one["public_key"]).hex(): one["name"] for one in named}
@@ -543,7 +542,8 @@ class Sighting:
 
 def check_pack(findings: Findings, pack: Fields, options: argparse.Namespace) -> str:
     """Check the pack of one sighting; return what it shows."""
-    note, key, stamp = pack["checkpoint"], options.log_key or pack["log_key"], pack["stamp"]
+    note, stamp, at = pack["checkpoint"], pack["stamp"], None
+    key = pack["log_key"] if options.log_key is None else options.log_key
     if options.log_key is None:
         findings.note("key")
     else:
@@ -556,14 +556,16 @@ def check_pack(findings: Findings, pack: Fields, options: argparse.Namespace) ->
         response, own = (raw(stamp[one], is_hex=False) for one in ("response", "certificate"))
         if options.tsa is None:
             findings.note("tsa")
-        check = partial(read_stamp, response, note.encode(), options.tsa or own)
-        if at := findings.check("stamp", check):
+        given = own if options.tsa is None else options.tsa.read_bytes()
+        at = findings.check("stamp", partial(read_stamp, response, note.encode(), given))
+        if at is not None:
             findings.note("stamped", f" ({at.isoformat()})")
+    require(pack["records"].keys() <= set(KINDS), "it holds records of others")
     records = {}
     for kind, part in pack["records"].items():
         check_it = partial(open_record, part, size, top)
         records[kind] = findings.check("included", check_it, f" ({kind})")
-    Sighting(records, options.authority_key).check(findings)
+    Sighting(records, options.authority_key).check(findings, at)
     level = str((records.get("sighting") or {}).get("level"))
     words = [WORDS[one][findings.language] for one in (level, f"{level}!") if one in WORDS]
     return f"L{level}: {'; '.join(words)}"
@@ -575,18 +577,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pack", type=Path)
     parser.add_argument("--log-key", type=str.strip, help="the log's public key, name+id+key")
     parser.add_argument("--authority-key", action="append", default=[], help="in hex; of each")
-    parser.add_argument("--tsa", type=lambda name: Path(name).read_bytes(), help="a file")
+    parser.add_argument("--tsa", type=Path, help="a file")
     parser.add_argument("--lang", choices=("en", "fr"), default="en")
     options = parser.parse_args(arguments)
     findings, shown, verdict = Findings(options.lang), "", "UNREADABLE"
     try:
-        pack = json.loads(options.pack.read_bytes())
+        with options.pack.open("rb") as file:
+            pack = canonical(file.read(1 << 27))
         require((pack["v"], pack["kind"]) == (1, "protech_disclosure"), "it is no pack")
         shown = check_pack(findings, pack, options)
         verdict = "DIFFERS" if findings.failed else "AGREES"
     except (*BROKEN, OSError) as broken:
         findings.lines.append(f"({type(broken).__name__})")
-    print(*findings.lines, shown, WORDS[verdict][findings.language], sep="\n")
+    code = sys.stdout.encoding or "ascii"
+    for line in (*findings.lines, shown, WORDS[verdict][findings.language]):
+        said = "".join(one if one.isprintable() else "?" for one in line)  # no escape codes
+        print(said.encode(code, "replace").decode(code))
     return ("AGREES", "DIFFERS", "UNREADABLE").index(verdict)
 
 

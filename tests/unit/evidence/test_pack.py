@@ -135,9 +135,9 @@ def test_a_stamp_of_another_checkpoint_is_refused(
     stamps.queue(signed(case, 10))
     unstamped = parsed(Disclosure(case.log).pack(first))
     path = tmp_path / "pack"
-    path.write_text(json.dumps({**unstamped, "stamp": good["stamp"]}))
+    path.write_text(verify.dumps({**unstamped, "stamp": good["stamp"]}))
     assert verify.main([str(path)]) != 0
     stamp = {**good["stamp"], "checkpoint": unstamped["checkpoint"]}
-    path.write_text(json.dumps({**unstamped, "stamp": stamp}))
+    path.write_text(verify.dumps({**unstamped, "stamp": stamp}))
     assert verify.main([str(path)]) != 0
     capsys.readouterr()
