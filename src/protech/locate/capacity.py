@@ -167,7 +167,8 @@ def measured_in(
     for record, size_bytes in records:
         counts["bytes"] += size_bytes
         if record.get("kind") == "counts":
-            counts["looks"] += 1
+            told = record.get("counts")
+            counts["looks"] += isinstance(told, Mapping) and "entry" in told
         elif record.get("kind") == "sighting":
             began, over = (
                 datetime.fromisoformat(str(record[key])) for key in ("started_at", "ended_at")

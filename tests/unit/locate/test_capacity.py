@@ -91,7 +91,8 @@ def test_a_run_that_shows_nothing_leaves_the_assumptions() -> None:
 def test_a_run_is_measured_by_its_log() -> None:
     records: list[tuple[dict[str, object], int]] = [
         ({"kind": "run"}, 900),
-        ({"kind": "counts"}, 100),
+        ({"kind": "counts", "counts": {"entry": "e", "found": 3}}, 60),
+        ({"kind": "counts", "counts": {"packets": 9}}, 40),
     ]
     for level, seconds in ((0, 9), (2, 1), (4, 2)):
         seen = record(level=level)
