@@ -120,7 +120,10 @@ def log(material: Material, words: Words) -> Iterator[Block]:
                 Column(title=words.say("stop_at"), width=1),
                 Column(title=words.say("stop_reason"), width=2),
             ),
-            rows=tuple((words.moment(one.at), one.reason) for one in material.case.stops),
+            rows=tuple(
+                (words.moment(one.at), words.term("stopped", one.reason))
+                for one in material.case.stops
+            ),
         )
 
 

@@ -36,6 +36,10 @@ class Words:
         """
         return self.sentences[name].format(**values)
 
+    def term(self, kind: str, value: str) -> str:
+        """Return the sentence for a value of a record; the value itself where there is none."""
+        return self.sentences.get(f"{kind}_{value}", value)
+
     def named(self, group: str, name: str) -> str:
         """Return the word for a value of a record, or the value itself where there is none."""
         return self.sentences.get(f"{group}_{name}", name)

@@ -117,3 +117,8 @@ def test_french_signs_stay_on_the_line_of_their_word() -> None:
 def test_several_names_or_none() -> None:
     assert ENGLISH.several(["a", "b"]) == "a, b"
     assert ENGLISH.several([]) == "none"
+
+
+def test_why_a_run_ended_is_said_in_each_language_or_as_it_stands() -> None:
+    assert FRENCH.term("stopped", "one round was asked for") == "un seul tour était demandé"
+    assert FRENCH.term("stopped", "the list is stale") == "the list is stale"
