@@ -91,15 +91,6 @@ class Agreement:
         return self._private.exchange(ec.ECDH(), _point(public))
 
 
-def check_point(public: bytes) -> None:
-    """Check that 65 bytes are a public key.
-
-    Raises:
-        TrustError: They are none.
-    """
-    _point(public)
-
-
 def _point(public: bytes) -> ec.EllipticCurvePublicKey:
     try:
         if len(public) != POINT_BYTES:

@@ -16,9 +16,6 @@ from protech.locate.parquet import Cell, Table
 FEWEST = 5
 """Groups of fewer peers are exported together as "other"."""
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
 _WHO = "coalesce(address || ' ' || port, pseudonym)"
 """A peer: an address and port, or a pseudonym where no record names it."""
 

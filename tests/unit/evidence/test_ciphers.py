@@ -9,7 +9,6 @@ from protech.evidence.ciphers import (
     NONCE_BYTES,
     Agreement,
     Cipher,
-    check_point,
     derive,
 )
 
@@ -67,13 +66,13 @@ def test_two_holders_agree_and_a_third_does_not() -> None:
 
 
 def test_what_is_no_point_is_refused() -> None:
-    public = Agreement().public
-    check_point(public)
+    ours, public = Agreement(), Agreement().public
+    ours.agree(public)
     for bad in (b"", public[:-1], public[:-1] + bytes([public[-1] ^ 1]), bytes(65)):
         with pytest.raises(TrustError, match="P-256"):
-            check_point(bad)
+            ours.agree(bad)
     compressed = b"\x02" + ec.generate_private_key(
         ec.SECP256R1()
     ).private_numbers().public_numbers.x.to_bytes(32)
     with pytest.raises(TrustError):
-        check_point(compressed)
+        ours.agree(compressed)
