@@ -4,7 +4,7 @@ Each sighting is checked as ``evidence.verify`` checks a pack, by the same code.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from protech.evidence.log import Log
 from protech.evidence.stamp import Stamps
 from protech.evidence.verify import Findings, Sighting
 from protech.merkle import Tree
+
+LEVELS = 5
 
 HANDSHAKE = 2
 """The lowest level whose record holds a conversation."""
@@ -28,22 +30,36 @@ class Checked:
     stamps: int
     wrong: tuple[int, ...]
     """The indexes of sightings that do not show what they say, or are not covered."""
+    unsigned: int
+    """Records at the end that no checkpoint covers: a kill leaves some, and whoever has the
+    case's key can change these without anybody's signature."""
 
 
-def check_case(log: Log, stamps: Stamps | None = None) -> Checked:
+def check_case(
+    log: Log, stamps: Stamps | None = None, *, authorities: Sequence[str] = ()
+) -> Checked:
     """Return what a case holds, after every record, stamp and conversation was checked.
+
+    Args:
+        log: Opened with the case's key.
+        stamps: Of its checkpoints, if there are any.
+        authorities: Public keys, in hex, that must have signed each authorisation.
 
     Raises:
         TrustError: The log or a stamp was changed, and where.
         ConfigError: It cannot be read.
         ValueError: The log was opened without the case's key.
     """
-    levels, wrong = [0] * 5, []
-    checks = _Checks()
+    levels, wrong = [0] * LEVELS, []
+    checks = _Checks(authorities)
     for index, record in _records(log):
         if record["kind"] == "sighting":
-            levels[record["level"]] += 1
-            if record["level"] >= HANDSHAKE and not checks.is_sound(index, record):
+            level = record["level"]
+            if type(level) is not int or not 0 <= level < LEVELS:
+                wrong.append(index)
+                continue
+            levels[level] += 1
+            if level >= HANDSHAKE and not checks.is_sound(index, record):
                 wrong.append(index)
         else:
             checks.keep(index, record)
@@ -54,6 +70,7 @@ def check_case(log: Log, stamps: Stamps | None = None) -> Checked:
         levels=tuple(levels),
         stamps=0 if stamps is None else len(stamps.all()),
         wrong=tuple(wrong),
+        unsigned=log.size - (0 if log.last_checkpoint is None else log.last_checkpoint.size),
     )
 
 
@@ -73,7 +90,8 @@ def _records(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
 class _Checks:
     """The records that sightings rest on, as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, authorities: Sequence[str]) -> None:
+        self._authorities = authorities
         self._kept: dict[tuple[str, object], Mapping[str, Any]] = {}
 
     def keep(self, index: int, record: Mapping[str, Any]) -> None:
@@ -89,7 +107,8 @@ class _Checks:
         }
         records = {kind: self._kept.get((kind, name), {}) for kind, name in names.items()}
         findings = Findings()
-        Sighting({**records, "sighting": {**sighting, "index": index}}).check(findings)
+        all_of_it = {**records, "sighting": {**sighting, "index": index}}
+        Sighting(all_of_it, self._authorities).check(findings)
         return not findings.failed
 
 

@@ -66,7 +66,7 @@ def _verify_case(options: argparse.Namespace) -> int:
         )
     case = open_case(options.file, unwrap_of(options))
     try:
-        found = _checked(case, options.log_key)
+        found = _checked(case, options)
     except TrustError as changed:
         print(changed)
         return DIFFERS
@@ -75,15 +75,22 @@ def _verify_case(options: argparse.Namespace) -> int:
     if found.wrong:
         print(_told(found))
         return DIFFERS
-    print("all of them show what they say, and nothing was changed")
+    if found.records and found.unsigned == found.records:
+        print("no checkpoint signs any of it: whoever has the case's key may have written it")
+        return DIFFERS
+    print("all of them show what they say, and nothing that is signed was changed")
+    if found.unsigned:
+        print(f"the last {found.unsigned} records are not signed yet, as after a kill")
     return 0
 
 
-def _checked(case: Case, log_key: str | None) -> Checked:
+def _checked(case: Case, options: argparse.Namespace) -> Checked:
+    named, key = options.log_key, options.authority_key
+    authorities = [] if key is None else [_in_hex(key)]
     with case.open_log() as log:
-        if log_key is not None and log.about.key.text != log_key:
+        if named is not None and log.about.key.text != named:
             raise TrustError("The log was made with another key than the one that was named.")
-        return check_case(log, stamps_of(case))
+        return check_case(log, stamps_of(case), authorities=authorities)
 
 
 def _told(found: Checked) -> str:

@@ -39,8 +39,33 @@ def test_a_case_is_counted_and_what_says_too_much_is_named(case: Case) -> None:
     sighted(case, level=1, transcript=None)
     lost = sighted(case, number=5)
     assert check_case(case.log) == Checked(
-        records=case.log.size, levels=(0, 1, 0, 2, 1), stamps=0, wrong=(bad, lost)
+        records=case.log.size,
+        levels=(0, 1, 0, 2, 1),
+        stamps=0,
+        wrong=(bad, lost),
+        unsigned=case.log.size,
     )
+
+
+def test_what_no_checkpoint_covers_is_counted(case: Case) -> None:
+    sighted(case)
+    case.log.checkpoint(packs.START + timedelta(minutes=9))
+    assert check_case(case.log).unsigned == 0
+    sighted(case)
+    assert check_case(case.log).unsigned == 1
+
+
+@pytest.mark.parametrize("level", [5, -1, True, 3.0, "3", None])
+def test_a_level_that_is_none_is_wrong(case: Case, level: object) -> None:
+    odd = sighted(case, level=level)
+    assert check_case(case.log).wrong == (odd,)
+
+
+def test_the_authority_must_be_the_one_that_is_named(case: Case) -> None:
+    index = sighted(case)
+    own = case.authority.public.hex()
+    assert check_case(case.log, authorities=[own]).wrong == ()
+    assert check_case(case.log, authorities=[own, "00" * 32]).wrong == (index,)
 
 
 def test_a_record_under_another_leaf_is_found(case: Case) -> None:

@@ -79,7 +79,29 @@ def test_a_case_that_shows_what_it_says_ends_with_0(
     assert kept.verify() == 0
     said = capsys.readouterr().out
     assert "0 stamps; sightings L0 0, L1 0, L2 0, L3 2, L4 0" in said
-    assert "nothing was changed" in said
+    assert "nothing that is signed was changed" in said
+    assert "not signed" not in said
+
+
+def test_the_authority_that_was_named_must_have_signed(kept: Kept, tmp_path: Path) -> None:
+    fill(kept, tmp_path, 3)
+    assert kept.verify(authority_key="00" * 32) == 1
+    with pytest.raises(ConfigError, match="in hex"):
+        kept.verify(authority_key="?")
+
+
+def test_what_nobody_signed_is_not_said_to_be_unchanged(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(kept, tmp_path, 3)
+    options = argparse.Namespace(identity=kept.identity)
+    with open_case(kept.folder, unwrap_of(options)).open_log(for_writing=True) as log:
+        log.append([{"v": 1, "kind": "stop", "reason": "killed"}])
+    assert kept.verify() == 0
+    assert "the last 1 records are not signed yet" in capsys.readouterr().out
+    (kept.folder / LOG / "checkpoint").unlink()
+    assert kept.verify() == 1
+    assert "no checkpoint signs any of it" in capsys.readouterr().out
 
 
 def test_sightings_that_say_too_much_are_named_and_end_with_1(
