@@ -59,7 +59,8 @@ class Shown:
     score: Score
     disagreeing: int
     """Packs that the verifier did not find to agree with the report."""
-    folder: Path = field(repr=False)
+    folder: Path | None = field(repr=False)
+    """Where case and report are, as long as the person can look at them."""
 
     @property
     def fields(self) -> dict[str, object]:
@@ -70,7 +71,7 @@ class Shown:
             "ended": self.reason,
             "score": self.score.fields,
             "packs_that_disagree": self.disagreeing,
-            "folder": str(self.folder),
+            "folder": None if self.folder is None else str(self.folder),
         }
 
     @property
@@ -131,12 +132,17 @@ async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
                 )
             found = score(filter(None, map(seen_in, _records(case))), lab.truth)
         disagreeing = _report(case, folder / "report", say)
+        stays = wish.stays and wish.has_page
         shown = Shown(
-            seed=seed, reason=ended.reason, score=found, disagreeing=disagreeing, folder=folder
+            seed=seed,
+            reason=ended.reason,
+            score=found,
+            disagreeing=disagreeing,
+            folder=folder if stays or wish.folder is not None else None,
         )
         sys.stdout.write(json.dumps(shown.fields) + "\n" if wish.is_json else table(shown))
         sys.stdout.flush()
-        if wish.stays and wish.has_page:
+        if stays:
             say("The page and the report stay until you press Ctrl-C.")
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
@@ -220,6 +226,12 @@ def _agrees(pack: Path, verifier: Path, key: str) -> bool:
     return done.returncode == 0
 
 
+def _kept(shown: Shown) -> str:
+    if shown.folder is None:
+        return "removed; `run --lab DIR` keeps them in DIR"
+    return str(shown.folder / "report")
+
+
 def table(shown: Shown) -> str:
     """Return what was said against what is so, for a terminal."""
     lines = [
@@ -240,7 +252,7 @@ def table(shown: Shown) -> str:
         f"holders that were proved                  {found}",
         f"proofs that are right                     {proofs.hits} of {proofs.of} ({relayed})",
         f"packs that the verifier disagrees with    {shown.disagreeing}",
-        f"report, packs and verifier                {shown.folder / 'report'}",
+        f"report, packs and verifier                {_kept(shown)}",
         "",
     ]
     return "\n".join(lines)

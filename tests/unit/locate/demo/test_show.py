@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from protech.locate.demo.show import Shown, table
@@ -39,3 +40,10 @@ def test_the_table_says_what_was_said_and_what_is_so() -> None:
     assert "1 by peers that fetched it from another one" in text
     bare = Score(precision={}, recall={}, proofs=Share(), relayed=0, mistakes={})
     assert "none was there" in table(shown(bare))
+
+
+def test_it_names_no_directory_that_is_gone() -> None:
+    assert "lab/report" in table(shown())
+    gone = replace(shown(), folder=None)
+    assert "run --lab DIR" in table(gone)
+    assert gone.fields["folder"] is None
