@@ -4,6 +4,7 @@ Each sighting is checked as ``evidence.verify`` checks a pack, by the same code.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from protech.evidence.verify import Findings, Sighting
 from protech.merkle import Tree
 
 LEVELS = 5
+DELIVERED = 4
 
 HANDSHAKE = 2
 """The lowest level whose record holds a conversation."""
@@ -92,6 +94,7 @@ class _Checks:
 
     def __init__(self, authorities: Sequence[str]) -> None:
         self._authorities = authorities
+        self._proofs: Counter[object] = Counter()
         self._kept: dict[tuple[str, object], Mapping[str, Any]] = {}
 
     def keep(self, index: int, record: Mapping[str, Any]) -> None:
@@ -109,7 +112,15 @@ class _Checks:
         findings = Findings()
         all_of_it = {**records, "sighting": {**sighting, "index": index}}
         Sighting(all_of_it, self._authorities).check(findings)
-        return not findings.failed
+        return not findings.failed and not self._is_beyond(sighting, records["proof_request"])
+
+    def _is_beyond(self, sighting: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+        """Whether more pieces came than the operators had signed for."""
+        if sighting["level"] != DELIVERED:
+            return False
+        name = sighting["request_sha256"]
+        self._proofs[name] += 1
+        return self._proofs[name] > int(json.loads(request["request"])["pieces"])
 
 
 def _check_stamps(log: Log, stamps: Stamps) -> None:

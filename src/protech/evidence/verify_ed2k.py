@@ -24,7 +24,7 @@ COUNTED = {2: 2, 7: 4, 10: 1}
 type Fields = Mapping[str, Any]
 
 
-def number(data: bytes) -> int:
+def number(data: bytes | bytearray) -> int:
     """Return a number as eDonkey writes it."""
     return int.from_bytes(data, "little")
 
@@ -36,8 +36,9 @@ class Ed2k:
         self.require = require
         self.md4, self.root = bytes.fromhex(key["md4"]), bytes.fromhex(key["aich"])
         self.size, self.weak = key["size_bytes"], set(key["weak"])
+        require(0 < self.size <= 1 << 48, "the listed key is of no file")
         self.parts = -(-self.size // PART)
-        self.data = {">": b"", "<": b""}
+        self.data = {">": bytearray(), "<": bytearray()}
         self.ours, self.theirs, self.is_known = b"", b"", False
         self.held: int | None = None  # a bit for each part, the first one's lowest
         self.asked: set[tuple[int, int]] = set()
@@ -62,19 +63,20 @@ class Ed2k:
 
     def _messages(self, kind: str) -> Iterator[tuple[bytes, bytes]]:
         while len(self.data[kind]) > 5:
-            op, end = self._head(self.data[kind])
             data = self.data[kind]
+            op, end = self._head(data)
             if len(data) < end:
                 return
-            self.data[kind] = data[end:]
-            yield op, data[6:end]
+            body = bytes(data[6:end])
+            del data[:end]
+            yield op, body
 
-    def _head(self, data: bytes) -> tuple[bytes, int]:
+    def _head(self, data: bytes | bytearray) -> tuple[bytes, int]:
         """Return what kind of message begins here, and where it ends."""
         length = number(data[1:5])
         is_one = data[0] in b"\xe3\xc5\xd4" and 0 < length <= MESSAGE_BYTES
         self.require(is_one, "what comes is no message, or too long")
-        return data[:1] + data[5:6], 5 + length
+        return bytes([data[0], data[5]]), 5 + length
 
     def _say(self, op: bytes, body: bytes) -> None:
         if not self.ours:
@@ -136,7 +138,7 @@ class Ed2k:
         return found
 
     def _elide(self, length: int, digest: str) -> None:
-        begun, self.data["<"] = self.data["<"], b""
+        begun, self.data["<"] = self.data["<"], bytearray()
         self.require(self.theirs != b"" and len(begun) > 5, "nothing was begun that ends so")
         op, end = self._head(begun)
         kept = min(BEGUN.get(op, 0), end - 6)

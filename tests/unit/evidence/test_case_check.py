@@ -17,7 +17,7 @@ from tests import packs
 from tests.packs import Case, Talk
 from tests.stamping import Authority
 
-FLAT, _ = packs.flat_key()
+FLAT, TORRENT = packs.flat_key()
 CLAIM = Talk(FLAT).greet().bitfield().end()
 
 
@@ -82,6 +82,17 @@ def test_a_record_under_another_leaf_is_found(case: Case) -> None:
     with pytest.raises(TrustError, match="Record 0 of the log"):
         check_case(case.log)
     case.log.__class__ = Log
+
+
+def test_more_proofs_than_operators_signed_for_are_wrong(tmp_path: Path) -> None:
+    piece = FLAT.first_piece + 1
+    data = TORRENT[piece * FLAT.piece_bytes : (piece + 1) * FLAT.piece_bytes]
+    proof = Talk(FLAT).greet().bitfield().say(2).hear(1).piece(piece, data).end()
+    shown = verify.replay(proof, json.loads(json.dumps(key_fields(FLAT))))
+    made = packs.make_case(tmp_path / "two", (FLAT,), terms={"pieces": 2})
+    with made.log:
+        places = [made.sighting(0, proof, shown) for _ in range(3)]
+        assert check_case(made.log).wrong == (places[2],)
 
 
 @pytest.mark.needs("openssl")

@@ -73,3 +73,15 @@ def test_it_stands_alone() -> None:
     heard.hear(">", messages.hello(donkeys.OURS, port=1))
     heard.hear("<", donkeys.hello_answer())
     assert heard.shown()["level"] == 1
+
+
+@pytest.mark.parametrize("size_bytes", [0, -1, 1 << 60])
+def test_a_key_of_no_file_is_refused(size_bytes: int) -> None:
+    with pytest.raises(verify.Fault, match="no file"):
+        Ed2k({**FIELDS, "size_bytes": size_bytes}, verify.require)
+
+
+def test_a_flood_of_short_messages_is_read_in_one_go() -> None:
+    recorder = honest()
+    recorder.received(b"\xd4\1\0\0\0\x77" * 300_000)
+    assert shown(recorder)["level"] == 3
