@@ -349,7 +349,7 @@ def test_a_lab_that_is_ended_takes_its_swarm_and_its_files_along(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     environment = of_home(tmp_path)
-    command = [COMMAND, "locate", "run", "--lab", "--no-page"]
+    command = [str(COMMAND), "locate", "run", "--lab", "--no-page"]
     # A shell's background jobs are deaf to Ctrl-C until a program listens again.
     with subprocess.Popen(
         ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],

@@ -32,7 +32,7 @@ from protech.locate.place import lab_databases
 from protech.locate.report.gather import of_log, packs_of
 from protech.locate.report.words import Language
 from protech.locate.report.write import compose, save
-from protech.locate.run import run
+from protech.locate.run import Ended, run
 from protech.locate.vantage import Vantage
 from protech.settings import private_directory, write_private
 from tests import seeds
@@ -56,8 +56,8 @@ class Unit:
     def stamps(self) -> Stamps:
         return Stamps(self.case.folder / STAMPS)
 
-    def run(self) -> str:
-        async def once() -> str:
+    def run(self) -> Ended:
+        async def once() -> Ended:
             async with equipped(self.case, self.order) as outfit:
                 return await run(outfit, asyncio.Event(), is_one_round=True)
 

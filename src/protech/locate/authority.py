@@ -31,6 +31,9 @@ from protech.locate.rules import TIMESTAMP_AGE, Situation, judge, shown
 SIGNATURES = 2
 """No single person can have a piece asked for."""
 
+PIECE_TAKES = timedelta(seconds=90)
+"""No piece takes longer on any network: none is begun that could outlast its request."""
+
 LAST_PORT = (1 << 16) - 1
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -149,10 +152,11 @@ class Gate:
         self.cover(target)
         check_request(self.authorisation, request, is_lab=self.is_lab)
         terms = request.terms
-        if not _ns(terms.not_before) <= now_ns < _ns(terms.not_after):
+        if not _ns(terms.not_before) <= now_ns <= _ns(terms.not_after - PIECE_TAKES):
             raise AuthorityError(
                 f"The proof request {terms.id} holds from {shown(terms.not_before)} until"
-                f" {shown(terms.not_after)} only; have another one signed."
+                f" {shown(terms.not_after)} only, and a piece may take {PIECE_TAKES.seconds}"
+                " seconds; have another one signed."
             )
         if not _names(terms, target):
             raise AuthorityError(

@@ -58,8 +58,8 @@ def destroy_case(options: argparse.Namespace) -> int:
         )
     print(note.decode())
     sys.stderr.write(
-        "The key is gone from this directory. Each vantage that joined the case, and each copy of"
-        " the directory, still has it: destroy it there, too, and close pages that are open.\n"
+        "The key is gone from this directory. Each vantage that joined the case, and each"
+        " copy of the directory, still has it: destroy it there, too, and close open pages.\n"
     )
     return 0
 

@@ -99,7 +99,8 @@ def test_operators_alone_will_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["case", "check", "age", "tokens", "v"])
 def test_each_changed_field_is_refused(tmp_path: Path, data_key: bytes, field: str) -> None:
     fields = json.loads((tmp_path / KEY).read_text())
-    for bad in (None, 3, "00" * 32, []):
+    wrong: tuple[object, ...] = (None, 3, "00" * 32, [])
+    for bad in wrong:
         (tmp_path / KEY).write_text(json.dumps({**fields, field: bad}))
         with pytest.raises(TrustError):
             open_both(tmp_path)

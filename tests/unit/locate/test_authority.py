@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protech.errors import AuthorityError
 from protech.locate.adapter import Network
-from protech.locate.authority import Gate, check_request, open_gate
+from protech.locate.authority import PIECE_TAKES, Gate, check_request, open_gate
 from protech.locate.papers import Authorisation, KeyKind, Operator, Power
 from protech.locate.reach import LAB, NOWHERE
 from protech.locate.rules import RULES
@@ -240,6 +240,16 @@ def test_two_operators_grant_a_piece_until_the_first_paper_ends() -> None:
     early = request(paper, not_after=NOW + timedelta(hours=4))
     grant = gate.grant(TARGET, early, now_ns=SOON)
     assert (grant.not_after, grant.request_sha256) == (NOW + timedelta(hours=4), early.sha256)
+
+
+def test_no_piece_is_begun_that_could_outlast_its_request() -> None:
+    paper = authorisation()
+    gate = open_gate(situation(authorisation=paper))
+    ends = NOW + timedelta(hours=4)
+    last = ends - PIECE_TAKES
+    assert gate.grant(TARGET, request(paper, not_after=ends), now_ns=ns(last)).not_after == ends
+    with pytest.raises(AuthorityError, match="may take 90 seconds"):
+        gate.grant(TARGET, request(paper, not_after=ends), now_ns=ns(last) + 1)
 
 
 @pytest.mark.parametrize(
