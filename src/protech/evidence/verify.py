@@ -574,10 +574,10 @@ def check_pack(findings: Findings, pack: Fields, options: argparse.Namespace) ->
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a pack; 0 where all agrees, 1 where something does not, 2 where it is none."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("pack", type=Path)
-    parser.add_argument("--log-key", type=str.strip, help="the log's public key, name+id+key")
+    parser.add_argument("pack", type=Path, help="sighting-N.json")
+    parser.add_argument("--log-key", type=lambda key: "".join(key.split()), help="name+id+key")
     parser.add_argument("--authority-key", action="append", default=[], help="in hex; of each")
-    parser.add_argument("--tsa", type=Path, help="a file")
+    parser.add_argument("--tsa", type=Path, help="the stamp authority's certificate, a file")
     parser.add_argument("--lang", choices=("en", "fr"), default="en")
     options = parser.parse_args(arguments)
     findings, shown, verdict = Findings(options.lang), "", "UNREADABLE"
@@ -588,7 +588,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown = check_pack(findings, pack, options)
         verdict = "DIFFERS" if findings.failed else "AGREES"
     except (*BROKEN, OSError) as broken:
-        findings.lines.append(f"({type(broken).__name__})")
+        findings.lines.append(f"({getattr(broken, 'strerror', type(broken).__name__)})")
     code = sys.stdout.encoding or "ascii"
     for line in (*findings.lines, shown, WORDS[verdict][findings.language]):
         said = "".join(one if one.isprintable() else "?" for one in line)  # no escape codes

@@ -98,6 +98,8 @@ def test_a_given_key_is_compared(
     assert run(tmp_path, pack, *keys) == 0
     assert "COMPARED WITH NOTHING" not in capsys.readouterr().out
     key = case.log.about.key
+    as_a_report_has_it = f"{key.text[:50]}\n {key.text[50:]}\n"
+    assert run(tmp_path, pack, "--log-key", as_a_report_has_it) == 0
     other = NoteKey(name=key.name, kind=key.kind, public=Key.generate().public)
     assert run(tmp_path, pack, "--log-key", other.text) == 1
     assert run(tmp_path, pack, "--log-key", "none") == 1
