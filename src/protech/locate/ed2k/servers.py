@@ -26,6 +26,8 @@ GET_SOURCES = 0x94
 FOUND_SOURCES = 0x9B
 
 ANSWER_BYTES = 8192
+STRAYS = 64
+"""Datagrams that say something else: while they come without end, no time ever runs out."""
 SOURCES = 255
 """Of one answer, which counts them in a byte."""
 LOW_ID = 1 << 24
@@ -103,10 +105,11 @@ class Servers:
             return []
         try:
             socket.send(question(key))
-            while True:
+            for _ in range(STRAYS):
                 count = await socket.receive_into(memoryview(memory), until=until)
-                if bytes(memory[:2]) == bytes([EDONKEY, FOUND_SOURCES]):
+                if bytes(memory[: min(2, count)]) == bytes([EDONKEY, FOUND_SOURCES]):
                     return parse_answer(bytes(memory[:count]), key)
+            return []
         except TimeoutError:
             return None
         except Lost:

@@ -18,6 +18,7 @@ from protech.locate.door import Door, Permit
 from protech.locate.ed2k.servers import (
     LARGEST,
     SOURCES,
+    STRAYS,
     ServerLimits,
     Servers,
     parse_answer,
@@ -110,6 +111,12 @@ def test_a_lost_question_is_asked_again_and_no_more() -> None:
 def test_what_else_a_server_says_is_passed_over() -> None:
     found, _, _ = asked(lambda _: [b"", b"\xe3", b"noise" * 100, GOOD])
     assert found == [PEERS]
+
+
+def test_a_server_that_talks_without_end_names_nobody() -> None:
+    found, (server,), _ = asked(lambda _: [b"\xe3\x96"] * STRAYS + [GOOD])
+    assert found == [[]]
+    assert len(server.heard) == 1
 
 
 def test_a_server_is_not_hurried() -> None:
