@@ -1,15 +1,12 @@
 """``protech locate report`` and ``destroy``."""
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from protech.errors import ConfigError
 from protech.evidence import case_key
-from protech.evidence.log import Log
-from protech.locate.adapter import Level
 from protech.locate.case import Case, open_case
 from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 def write_report(options: argparse.Namespace) -> int:
     """Write the report of a case, its bundle, and packs for the defence."""
-    from protech.locate.report.gather import of_log, packs_of
+    from protech.locate.report.gather import delivered, of_log, packs_of
     from protech.locate.report.self_test import shipped
     from protech.locate.report.words import Language
     from protech.locate.report.write import compose, save
@@ -31,7 +28,7 @@ def write_report(options: argparse.Namespace) -> int:
     at = datetime.now(UTC).replace(microsecond=0)
     with case.open_log() as log:
         made = of_log(log, stamps, at=at, self_test=shipped())
-        wanted = options.pack if options.pack is not None else _proved(log)
+        wanted = options.pack if options.pack is not None else delivered(log)
         files = compose(
             made,
             language=Language(options.lang),
@@ -69,16 +66,6 @@ def _is_meant(case: Case) -> bool:
     sys.stderr.write(f"This cannot be undone. Type the name of the case ({name}): ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() == case.name
-
-
-def _proved(log: Log) -> list[int]:
-    """Return the records in which a piece was delivered."""
-    found = []
-    for one in log.read():
-        record = json.loads(one.content)
-        if record["kind"] == "sighting" and record["level"] == Level.DELIVERED:
-            found.append(one.index)
-    return found
 
 
 def _sheets(options: argparse.Namespace) -> "list[Asked]":

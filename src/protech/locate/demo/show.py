@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from protech.errors import ConfigError
-from protech.locate.adapter import Level, Network
+from protech.locate.adapter import Network
 from protech.locate.case import Case, create_case
 from protech.locate.demo.office import publish_list
 from protech.locate.demo.people import CASE, People, found_authority, sign_papers
@@ -28,7 +28,7 @@ from protech.locate.lab.score import Score, score, seen_in
 from protech.locate.lab.swarm import Lab
 from protech.locate.observe import Looked
 from protech.locate.place import lab_databases
-from protech.locate.report.gather import of_log, packs_of
+from protech.locate.report.gather import delivered, of_log, packs_of
 from protech.locate.report.self_test import shipped
 from protech.locate.report.words import Language
 from protech.locate.report.write import compose, save
@@ -204,12 +204,7 @@ def _report(case: Case, folder: Path, say: Say) -> int:
     with case.open_log() as log:
         at = datetime.now(UTC).replace(microsecond=0)
         made = of_log(log, None, at=at, self_test=shipped())
-        proved = [
-            number
-            for number, record in enumerate(_records(case))
-            if record["kind"] == "sighting" and record["level"] == Level.DELIVERED
-        ]
-        packs = packs_of(log, None, proved)
+        packs = packs_of(log, None, delivered(log))
         key = log.about.key.text
     files: dict[str, bytes] = {}
     for language in Language:

@@ -10,6 +10,7 @@ from protech.evidence.log import Log
 from protech.evidence.log_checkpoint import parse_state
 from protech.evidence.pack import Disclosure
 from protech.evidence.stamp import Stamps
+from protech.locate.adapter import Level
 from protech.locate.report.material import Material
 from protech.locate.report.reading import Record
 from protech.locate.report.self_test import SelfTest
@@ -52,6 +53,15 @@ def packs_of(log: Log, stamps: Stamps | None, indexes: Iterable[int]) -> dict[st
     """
     disclosure = Disclosure(log, stamps)
     return {f"sighting-{index}.json": disclosure.pack(index) for index in sorted(set(indexes))}
+
+
+def delivered(log: Log) -> list[int]:
+    """Return the records in which a piece was delivered."""
+    return [
+        index
+        for index, record in _records(log)
+        if record["kind"] == "sighting" and record["level"] == Level.DELIVERED
+    ]
 
 
 def _records(log: Log) -> Iterator[tuple[int, Record]]:

@@ -5,7 +5,8 @@ import pytest
 from protech.errors import SourceError
 from protech.evidence.log import Log
 from protech.evidence.stamp import Stamps
-from protech.locate.report.gather import of_log, packs_of
+from protech.locate.adapter import Level
+from protech.locate.report.gather import delivered, of_log, packs_of
 from protech.signing import Key
 from tests.locate_case import BEGUN_AT, REPORTED_AT, CaseMaker, small_case
 
@@ -55,3 +56,11 @@ def test_packs_are_named_after_their_sightings(tmp_path: Path) -> None:
         assert all(pack.startswith(b"{") for pack in packs.values())
         with pytest.raises(SourceError):
             packs_of(log, None, [0])
+
+
+def test_what_was_delivered_is_found(tmp_path: Path) -> None:
+    made = CaseMaker()
+    made.sighting(Level.CLAIMS)
+    made.sighting(Level.DELIVERED)
+    with logged(tmp_path / "log", made) as log:
+        assert delivered(log) == [len(made.records) - 1]
