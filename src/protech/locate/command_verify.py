@@ -72,6 +72,8 @@ def _verify_case(options: argparse.Namespace) -> int:
         return DIFFERS
     levels = ", ".join(f"L{level} {count}" for level, count in enumerate(found.levels))
     print(f"{found.records} records, {found.stamps} stamps; sightings {levels}")
+    if unknown := _uncompared(found, options):
+        print(f"compared with nothing, so it counts for who knows it: {unknown}")
     if found.wrong:
         print(_told(found))
         return DIFFERS
@@ -91,6 +93,16 @@ def _checked(case: Case, options: argparse.Namespace) -> Checked:
         if named is not None and log.about.key.text != named:
             raise TrustError("The log was made with another key than the one that was named.")
         return check_case(log, stamps_of(case), authorities=authorities)
+
+
+def _uncompared(found: Checked, options: argparse.Namespace) -> str:
+    """Return which keys came along with the case, and so prove nothing by themselves."""
+    of = {
+        "the log's key": options.log_key is None,
+        "the authority's key": options.authority_key is None,
+        "the certificates of the stamps": found.stamps > 0,
+    }
+    return ", ".join(name for name, is_so in of.items() if is_so)
 
 
 def _told(found: Checked) -> str:

@@ -134,6 +134,17 @@ def test_a_log_of_another_key_ends_with_1(kept: Kept, tmp_path: Path) -> None:
     assert [kept.verify(log_key=key) for key in (own, other)] == [0, 1]
 
 
+def test_keys_that_came_along_are_said_to_be_compared_with_nothing(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(kept, tmp_path, 3)
+    assert kept.verify() == 0
+    assert "knows it: the log's key, the authority's key\n" in capsys.readouterr().out
+    own = json.loads((tmp_path / "pack").read_text())["log_key"]
+    assert kept.verify(log_key=own) == 0
+    assert "knows it: the authority's key\n" in capsys.readouterr().out
+
+
 def test_a_pack_is_checked_as_the_defence_checks_it(
     kept: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
