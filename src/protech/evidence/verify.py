@@ -81,9 +81,9 @@ WORDS = {code: words for code, *words in (line.split("|") for line in TEXT.split
 
 load = cache(run_path)
 dumps = partial(json.dumps, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-FORM = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError)
-ODD = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.InvalidVersion)
-BROKEN = (*FORM, *ODD, RecursionError, InvalidSignature, UnsupportedAlgorithm)
+ODD = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+BAD = (UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion, AttributeError, ValueError)
+BROKEN = (*ODD, *BAD, LookupError, TypeError, ArithmeticError, MemoryError, RecursionError)
 KINDS = ("run", "entry", "sighting", "proof_request")
 type Fields = Mapping[str, Any]
 type Blocks = Mapping[int, tuple[int, str]]

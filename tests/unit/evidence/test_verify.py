@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -12,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from protech.evidence import verify
 from protech.evidence.log_checkpoint import SignedState
@@ -531,3 +536,48 @@ def test_messages_without_content_are_read_in_one_go() -> None:
     talk = flat_talk()
     talk.recorder.received(bytes(3 << 20))
     assert shown_by(talk.end(), FLAT)["level"] == 4
+
+
+def test_a_stamp_with_an_odd_certificate_is_a_finding(
+    tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = pack_of(case, sighted(case))
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([]), packs.START
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 5)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+    # A name of a kind that no reader knows (x400Address), and no extension at all.
+    odd = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier("2.5.29.17"), bytes.fromhex("3004a3020500")
+    )
+    imprint = tlv(0x30, tlv(0x30, tlv(6, bytes.fromhex("608648016503040201")))
+                  + tlv(4, hashlib.sha256(pack["checkpoint"].encode()).digest()))  # fmt: skip
+    moment = now.strftime("%Y%m%d%H%M%SZ").encode()
+    info = tlv(0x30, tlv(2, b"\1") + tlv(6, b"*") + imprint + tlv(2, b"\1") + tlv(0x18, moment))
+    kind, signed = bytes.fromhex(verify.TST_INFO), bytes.fromhex(verify.SIGNED_DATA)
+    content = tlv(0x30, tlv(6, kind) + tlv(0xA0, tlv(4, info)))
+    data = tlv(0x30, tlv(2, b"\3") + tlv(0x31, b"") + content + tlv(0x31, tlv(0x30, b"")))
+    status = tlv(0x30, tlv(2, b"\0"))
+    response = tlv(0x30, status + tlv(0x30, tlv(6, signed) + tlv(0xA0, data)))
+    for builder in (made, made.add_extension(odd, critical=False)):
+        certificate = builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+        pack["stamp"] = {
+            "certificate": base64.b64encode(certificate).decode(),
+            "checkpoint": pack["checkpoint"],
+            "response": base64.b64encode(response).decode(),
+        }
+        assert run(tmp_path, pack) == 1
+        said = capsys.readouterr().out
+        assert "ExtensionNotFound" in said or "UnsupportedGeneralNameType" in said
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    """Return an element of DER."""
+    size = len(content)
+    if size < 128:
+        return bytes([tag, size]) + content
+    digits = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag, 128 | len(digits)]) + digits + content
