@@ -74,16 +74,20 @@ class Recorder:
         network: str,
         *,
         started_s: float | None = None,
+        room_bytes: int = DATA_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin at ``started_s`` of ``clock``, which never goes back; now, if it is None."""
+        """Begin at ``started_s`` of ``clock``, which never goes back; now, if it is None.
+
+        No more data than ``room_bytes`` is taken down.
+        """
         self.transport: str | None = None
         self._network = network
         self._clock = clock
         self._started_s = clock() if started_s is None else started_s
         self._events: list[str] = []  # as they will stand in it
         self._is_said = False
-        self._room = DATA_BYTES
+        self._room = min(room_bytes, DATA_BYTES)
         self._last_ms = 0
 
     def sent(self, data: bytes) -> None:

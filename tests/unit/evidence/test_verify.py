@@ -500,10 +500,12 @@ def test_hostile_times_are_a_finding(
     tmp_path: Path, case: Case, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = base64.b64encode(b'{"events":[[1e300,">","AA=="]]}').decode()
-    for changes in (
+    latest = "9999-12-31T23:59:59.999Z"
+    odd: list[dict[str, Any]] = [
         {"transcript": long},
-        {"started_at": "9999-12-31T23:59:59.999Z", "ended_at": "9999-12-31T23:59:59.999Z"},
-    ):
+        {"started_at": latest, "ended_at": latest},
+    ]
+    for changes in odd:
         assert run(tmp_path, pack_of(case, sighted(case, **changes))) == 1
     assert "FAILED" in capsys.readouterr().out
 

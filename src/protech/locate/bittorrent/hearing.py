@@ -8,8 +8,13 @@ from collections.abc import Mapping
 
 from protech.evidence.events import Elided, Measured
 from protech.evidence.transcript import Recorder
+from protech.lists.fetch_key import Ed2kFile
 from protech.locate.adapter import Network, Target, Transport
 from protech.locate.bittorrent.judge import Judgement, Replay
+
+ROOM_BYTES = 256 << 10
+ROOM_BYTES_A_PIECE = 16
+"""A bit and a HAVE are 10 bytes: who talks on beyond that says nothing, and fills the log."""
 
 
 class Hearing:
@@ -24,7 +29,11 @@ class Hearing:
             target: What the conversation is about.
             started_s: When the first attempt began, on the monotonic clock.
         """
-        self._recorder = Recorder(Network.BITTORRENT, started_s=started_s)
+        pieces = 0 if isinstance(target.key, Ed2kFile) else target.key.torrent_pieces
+        room_bytes = ROOM_BYTES + ROOM_BYTES_A_PIECE * pieces
+        self._recorder = Recorder(
+            Network.BITTORRENT, started_s=started_s, room_bytes=room_bytes
+        )
         self._replay = Replay(target)
         self._transport: Transport | None = None
 

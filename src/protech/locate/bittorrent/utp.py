@@ -40,6 +40,8 @@ NONSENSE = 256
 """Packets that say nothing, after which the peer is given up."""
 RESEND_S = 1.0
 RESENDS = 5
+LATE_S = 0.5
+"""Beyond a deadline, packets that bring nothing are not waited for."""
 
 
 class Utp:
@@ -92,9 +94,12 @@ class Utp:
             AuthorityError: Nothing may be sent.
             Lost: There is nobody any more.
         """
+        latest = self._loop.time() + RESEND_S * 2 ** (RESENDS + 1)
         for at in range(0, len(data), PAYLOAD_BYTES):
             while len(self._unanswered) >= UNANSWERED:
                 await self._turn(None)
+                if self._loop.time() > latest:
+                    raise Lost(Loss.TIMED_OUT)
             self._post(PacketKind.DATA, data[at : at + PAYLOAD_BYTES])
 
     async def receive_into(self, memory: memoryview, *, until: float | None = None) -> int:
@@ -108,6 +113,7 @@ class Utp:
         while not self._ready:
             if self._last is not None and ahead(self._acknowledged, self._last) >= 0:
                 return 0
+            self._require_time(until)
             await self._turn(until)
         count = min(self._ready, len(memory))
         memory[:count] = self._window[:count]
@@ -138,6 +144,11 @@ class Utp:
         self._ready = 0
         for one in (self._scratch, self._slots, self._window):
             one.release()
+
+    def _require_time(self, until: float | None) -> None:
+        """Raise ``TimeoutError`` long after it: endless packets keep timers from ringing."""
+        if until is not None and self._loop.time() > until + LATE_S:
+            raise TimeoutError
 
     def _use(self, memory: memoryview) -> None:
         self._scratch = memory[:DATAGRAM_BYTES]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protech.evidence.events import Measured
+from protech.evidence.transcript import TranscriptFull
 from protech.locate.adapter import Transport
 from protech.locate.bittorrent.hearing import Hearing
 from protech.locate.bittorrent.judge import judge
@@ -48,3 +49,11 @@ def test_nothing_was_said(transport: Transport | None) -> None:
     hearing = Hearing(TARGET, started_s=0)
     hearing.stands(transport)
     assert judge(hearing.transcript(), TARGET) == hearing.judgement
+
+
+def test_who_talks_on_is_not_taken_down_for_ever() -> None:
+    hearing = Hearing(TARGET, started_s=0)
+    hearing.stands(Transport.TCP)
+    hearing.received(bytes(200 << 10))
+    with pytest.raises(TranscriptFull):
+        hearing.received(bytes(200 << 10))

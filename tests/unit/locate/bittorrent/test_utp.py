@@ -97,7 +97,7 @@ async def read_all(link: Utp, size: int = 1 << 20) -> bytes:
     memory = memoryview(bytearray(5000))
     while len(got) < size:
         try:
-            count = await link.receive_into(memory, until=0)
+            count = await link.receive_into(memory, until=asyncio.get_running_loop().time())
         except TimeoutError:
             break
         if count == 0:
@@ -130,6 +130,19 @@ def test_what_is_sent_arrives_in_packets() -> None:
     assert wire.sent[-1].kind is PacketKind.FIN
     assert wire.is_closed
     assert all(packet.connection == (wire.number + 1) % 65536 for packet in wire.sent[1:])
+
+
+def test_packets_without_end_do_not_outlast_a_deadline() -> None:
+    async def read(link: Utp) -> None:
+        for _ in range(1_000):
+            wire.say(PacketKind.STATE, START, 1)
+        began = len(wire.coming)
+        with pytest.raises(TimeoutError):
+            await link.receive_into(memoryview(bytearray(9)), until=0.0)
+        assert len(wire.coming) == began
+
+    wire = Wire(accept)
+    talk(wire, read)
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 3))
