@@ -189,9 +189,14 @@ def _numbers(name: str, rows: Sequence[GroupRow]) -> dict[str, object]:
         "name": name,
         "sightings": sum(row.sightings for row in rows),
         "peers": sum(row.peers for row in rows),
-        "claiming": sum(row.claiming for row in rows),
-        "delivering": sum(row.delivering for row in rows),
+        "claiming": _few_hidden(sum(row.claiming for row in rows)),
+        "delivering": _few_hidden(sum(row.delivering for row in rows)),
     }
+
+
+def _few_hidden(peers: int) -> int | None:
+    """Return how many peers there are; None where they are so few that they can be told."""
+    return None if 0 < peers < FEWEST else peers
 
 
 def _text(cell: Cell) -> str:

@@ -105,6 +105,18 @@ def test_an_export_names_no_peer_no_entry_and_no_small_group(tmp_path: Path) -> 
         assert hidden not in text
 
 
+def test_how_few_of_a_group_did_more_is_not_exported(tmp_path: Path) -> None:
+    made = [
+        record(address=f"198.18.1.{i}", country="XA", level=4 if i == 0 else 3)
+        for i in range(FEWEST)
+    ]
+    with table_of(tmp_path, made) as table:
+        exported = aggregates(table)
+    assert exported["countries"] == [
+        {"name": "XA", "sightings": 5, "peers": 5, "claiming": 5, "delivering": None}
+    ]
+
+
 def test_small_groups_are_exported_together_where_they_are_many(tmp_path: Path) -> None:
     made = [
         record(address=f"198.18.3.{i}", country=country)

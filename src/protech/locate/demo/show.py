@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,12 +64,18 @@ class Shown:
 
     @property
     def fields(self) -> dict[str, object]:
-        """As ``--json`` prints it."""
+        """As ``--json`` prints it; below level 3 a log names nobody, so nothing can be scored."""
+        score = replace(
+            self.score,
+            precision=_of_named(self.score.precision),
+            recall=_of_named(self.score.recall),
+            mistakes=_of_named(self.score.mistakes),
+        )
         return {
             "v": 1,
             "seed": self.seed,
             "ended": self.reason,
-            "score": self.score.fields,
+            "score": score.fields,
             "packs_that_disagree": self.disagreeing,
             "folder": None if self.folder is None else str(self.folder),
         }
@@ -225,6 +231,10 @@ def _kept(shown: Shown) -> str:
     if shown.folder is None:
         return "removed; `run --lab DIR` keeps them in DIR"
     return str(shown.folder / "report")
+
+
+def _of_named[T](rates: Mapping[str, T]) -> dict[str, T]:
+    return {key: one for key, one in rates.items() if key[0] not in "012"}
 
 
 def table(shown: Shown) -> str:

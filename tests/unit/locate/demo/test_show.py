@@ -32,6 +32,14 @@ def test_a_demonstration_is_sound_where_every_proof_is_right_and_every_pack_agre
     assert not shown(wrong).is_sound
 
 
+def test_as_json_it_scores_no_level_that_names_nobody() -> None:
+    four = Share(hits=8, of=8)
+    score = replace(SCORE, precision={"1": four, "4": four}, mistakes={"2/echo": 1})
+    told = shown(score).fields["score"]
+    assert isinstance(told, dict)
+    assert (set(told["precision"]), told["mistakes"]) == ({"4"}, {})
+
+
 def test_the_table_says_what_was_said_and_what_is_so() -> None:
     text = table(shown())
     assert "L3 claims pieces" in text
