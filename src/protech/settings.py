@@ -177,6 +177,17 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Put a file of this user alone at ``path``, where none stands.
+
+    Raises:
+        ConfigError: One does, or it cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise ConfigError(f"There is {path} already, and nothing was written; name a new file.")
+    write_private(path, content)
+
+
 @contextmanager
 def replacing(path: Path, *, remedy: str = ROOM) -> Iterator[BinaryIO]:
     """Give a new file of this user alone that takes the place of ``path`` once it is whole.

@@ -20,6 +20,7 @@ from protech.settings import (
     private_directory,
     read_settings,
     replacing,
+    write_new,
     write_private,
 )
 
@@ -237,3 +238,11 @@ def test_where_no_directory_can_be_made_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="make room, or make the directory yours"):
         write_private(tmp_path / "file" / "below" / "a", b"new")
+
+
+def test_what_is_to_be_new_replaces_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "tokens.json"
+    write_new(place, b"first")
+    with pytest.raises(ConfigError, match="already"):
+        write_new(place, b"second")
+    assert place.read_bytes() == b"first"

@@ -131,7 +131,7 @@ def _add_papers(actions: Commands) -> None:
     sign.add_argument("paper", type=Path, metavar="FILE", help="terms, or a paper to sign too")
     sign.add_argument("--signer", type=Path, required=True, metavar="KEY", help="a signing key")
     sign.add_argument("--passphrase-fd", type=place, metavar="N", help="gives its passphrase")
-    sign.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file")
+    sign.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it is put")
     sign.set_defaults(run=_hardened(command_papers.sign_paper))
 
 

@@ -101,6 +101,7 @@ def test_two_tokens_make_a_request_that_a_run_takes(
                 options = at.options("approve", request, "--case", at.case, *words, descriptor)
                 assert approve_request(options) == 0
             assert told in capsys.readouterr().out
+        request.unlink()
     found = [one.name for one in (at.papers / "requests").iterdir()]
     assert len(found) == before + 2
     assert all(name.endswith(".json") for name in found)

@@ -64,7 +64,7 @@ class Shown:
 
     @property
     def fields(self) -> dict[str, object]:
-        """As ``--json`` prints it; below level 3 a log names nobody, so nothing can be scored."""
+        """As ``--json`` prints it; below level 3 a log names nobody: nothing can be scored."""
         score = replace(
             self.score,
             precision=_of_named(self.score.precision),
