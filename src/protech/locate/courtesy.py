@@ -121,10 +121,6 @@ class Courtesy:
                 return
             await asyncio.sleep(wait.total_seconds())
 
-    def may_ask_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
-        """Return whether a peer may be asked for a piece of a file."""
-        return self._pieces(peer, target)[1].leave(now, self.politeness)
-
     def begin_piece(self, peer: Endpoint, target: Target, now: datetime) -> Leave:
         """Write that a piece is asked for, before it is; leave is given to one vantage."""
         name, pieces = self._pieces(peer, target)

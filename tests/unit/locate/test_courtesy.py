@@ -116,9 +116,8 @@ def test_the_two_keys_of_one_file_share_its_pieces(tmp_path: Path) -> None:
         entry="lab-entry-0", number=1, list_name=first.list_name, key=torrent(1).key
     )
     with closing(courtesy(tmp_path)) as one:
-        assert one.may_ask_piece(PEER, first, NOON)
         assert one.begin_piece(PEER, first, NOON)
-        assert not one.may_ask_piece(PEER, second, NOON + HOUR)
+        assert not one.begin_piece(PEER, second, NOON + HOUR)
         assert one.begin_piece(PEER, second, NOON + timedelta(days=1)).reason is Reason.TOO_SOON
         assert one.begin_piece(PEER, second, NOON + timedelta(days=2))
         assert one.begin_piece(PEER, first, NOON + timedelta(days=4)).reason is Reason.SPENT
@@ -172,7 +171,7 @@ def test_what_limits_nothing_any_more_is_forgotten(tmp_path: Path) -> None:
         one.begin_piece(PEER, torrent(0), NOON)
         assert one.forget(NOON + 6 * HOUR + KEPT) == 0
         assert one.forget(NOON + 7 * HOUR + KEPT) == 1
-        assert not one.may_ask_piece(PEER, torrent(0), NOON)
+        assert not one.begin_piece(PEER, torrent(0), NOON)
 
 
 def test_marks_do_not_grow_for_ever(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ def catalogue(language: str) -> Mapping[str, str]:
     """
     if language not in LANGUAGES:
         raise ValueError("no such language")
-    text = (files(__package__) / f"{language}.json").read_text(encoding="utf-8")
+    return read_phrases(__package__, language)
+
+
+def read_phrases(package: str, language: str) -> Mapping[str, str]:
+    """Return what stands in a package's catalogue of ``language``."""
+    text = (files(package) / f"{language}.json").read_text(encoding="utf-8")
     phrases: dict[str, str] = json.loads(text)
     return phrases
 

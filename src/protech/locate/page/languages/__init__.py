@@ -1,11 +1,10 @@
 """What the page of a case says: one JSON catalogue a language, English the reference."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
 from protech.serve.languages import preferred as preferred_of_pages
+from protech.serve.languages import read_phrases
 
 LANGUAGES = ("en", "fr")
 
@@ -19,9 +18,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     """
     if language not in LANGUAGES:
         raise ValueError("no such language")
-    text = (files(__package__) / f"{language}.json").read_text(encoding="utf-8")
-    phrases: dict[str, str] = json.loads(text)
-    return phrases
+    return read_phrases(__package__, language)
 
 
 def preferred(accept_language: str) -> str:
