@@ -20,6 +20,7 @@ from protech.locate.bittorrent.held import TorrentKey, piece_count
 from protech.locate.bittorrent.judge import Judgement, judge
 from protech.locate.bittorrent.messages import Kind, framed
 from tests import spoken
+from tests.judged import said_of
 
 WHOLE = spoken.content(1, 5 * BLOCK_BYTES + 100)
 TWIN = bytes(range(20))
@@ -36,32 +37,6 @@ KEYS: dict[str, TorrentKey] = {
     "tree of a hybrid": replace(spoken.tree_key(WHOLE, piece_bytes=2 * BLOCK_BYTES), twin=TWIN),
 }
 NUMBERS = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 100, BLOCK_BYTES, 2 * BLOCK_BYTES])
-
-
-def said_of(judgement: Judgement) -> dict[str, object]:
-    """Return a judgement in the verifier's words."""
-    claims, proof = judgement.claims, judgement.proof
-    return {
-        "level": int(judgement.level),
-        "client": judgement.peer_id and judgement.peer_id.hex(),
-        "claims": claims
-        and {
-            "held": claims.held,
-            "total": claims.total,
-            "listed_held": claims.listed_held,
-            "listed_total": claims.listed_total,
-            "bitfield_sha256": claims.bitfield_sha256.hex(),
-        },
-        "proof": proof
-        and {
-            "piece": proof.piece,
-            "sha256": proof.sha256.hex(),
-            "distinct_bytes": proof.distinct_bytes,
-            "offset_bytes": proof.offset_bytes,
-            "length_bytes": proof.length_bytes,
-            "digest": proof.digest.hex(),
-        },
-    }
 
 
 def compare(transcript: bytes, key: TorrentKey) -> Judgement:

@@ -20,6 +20,7 @@ from protech.locate.ed2k.aich import BLOCK_BYTES, blocks_of
 from protech.locate.ed2k.judge import Judgement, judge
 from protech.locate.ed2k.messages import PART_BYTES, Op, message
 from tests import donkeys, spoken
+from tests.judged import said_of
 
 WHOLES = {
     "one block": donkeys.content(1, 5000),
@@ -39,32 +40,6 @@ def key_of(name: str) -> Ed2kFile:
 
 
 KEYS = {name: key_of(name) for name in WHOLES}
-
-
-def said_of(judgement: Judgement) -> dict[str, object]:
-    """Return a judgement in the verifier's words."""
-    claims, proof = judgement.claims, judgement.proof
-    return {
-        "level": int(judgement.level),
-        "client": judgement.user_hash and judgement.user_hash.hex(),
-        "claims": claims
-        and {
-            "held": claims.held,
-            "total": claims.total,
-            "listed_held": claims.listed_held,
-            "listed_total": claims.listed_total,
-            "bitfield_sha256": claims.bitfield_sha256.hex(),
-        },
-        "proof": proof
-        and {
-            "piece": proof.piece,
-            "sha256": proof.sha256.hex(),
-            "distinct_bytes": proof.distinct_bytes,
-            "offset_bytes": proof.offset_bytes,
-            "length_bytes": proof.length_bytes,
-            "digest": proof.digest.hex(),
-        },
-    }
 
 
 def compare(transcript: bytes, key: Ed2kFile) -> Judgement:
