@@ -177,7 +177,7 @@ def write_private(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_once(path: Path, content: bytes) -> None:
     """Put a file of this user alone at ``path``, where none stands.
 
     Raises:

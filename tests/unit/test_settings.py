@@ -20,7 +20,7 @@ from protech.settings import (
     private_directory,
     read_settings,
     replacing,
-    write_new,
+    write_once,
     write_private,
 )
 
@@ -242,7 +242,7 @@ def test_where_no_directory_can_be_made_it_says_so(tmp_path: Path) -> None:
 
 def test_what_is_to_be_new_replaces_nothing(tmp_path: Path) -> None:
     place = tmp_path / "tokens.json"
-    write_new(place, b"first")
+    write_once(place, b"first")
     with pytest.raises(ConfigError, match="already"):
-        write_new(place, b"second")
+        write_once(place, b"second")
     assert place.read_bytes() == b"first"

@@ -38,6 +38,9 @@ ARCHIVE = "archive"
 LEASES = "leases.db"
 COURTESY = "courtesy.db"
 
+SHARED = "shared"
+"""Stands in the directory of a case that another vantage has joined."""
+
 SEED_BYTES = 32
 NAME_CHARACTERS = 200
 
@@ -147,6 +150,7 @@ def join_case(folder: Path, case: Case, *, vantage: str) -> Case:
         raise ConfigError(
             f"The case in {case.folder} has no key any more; nothing can join it."
         )
+    write_private(case.folder / SHARED, b"")
     write_new(folder / case_key.KEY, wraps)
     joined = replace(case, folder=folder)
     _begin(joined, origin=f"{quote(case.name, safe='')}{VANTAGE}{quote(vantage, safe='')}")
@@ -192,9 +196,9 @@ def open_case(folder: Path, unwrap: Unwrap) -> Case:
     return Case(folder=folder, name=name, is_lab=is_lab, data_key=unwrap(wraps))
 
 
-def is_joined(origin: str) -> bool:
-    """Return whether a log of that name is of a vantage that has joined a case."""
-    return VANTAGE in origin
+def has_other_vantages(folder: Path, origin: str) -> bool:
+    """Return whether the vantage of a log of that name is one of several of its case."""
+    return VANTAGE in origin or (folder / SHARED).exists()
 
 
 def is_case(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from protech.locate.command_key import unwrap_of
 from protech.locate.command_say import on_one_line, say
 from protech.locate.deconflict import KEY_BYTES, Seen, make_export, overlap
 from protech.locate.records import NAMED
-from protech.settings import write_new
+from protech.settings import write_once
 
 PARTNER_BYTES = 2 << 20
 TOP = 20
@@ -33,7 +33,7 @@ def analyse_case(options: argparse.Namespace) -> int:
     table = archive.table()
     told = aggregates(table)
     if options.out is not None:
-        write_new(options.out, json.dumps(told, indent=1).encode() + b"\n")
+        write_once(options.out, json.dumps(told, indent=1).encode() + b"\n")
     if options.json:
         print(json.dumps(told))
         return 0
@@ -65,7 +65,7 @@ def compare_case(options: argparse.Namespace) -> int:
             )
         if not options.yes and not _is_meant():
             raise ConfigError("Nothing was saved.")
-        write_new(options.out, ours.content)
+        write_once(options.out, ours.content)
         return 0
     found = overlap(ours, _given(options.against), _shared_key(options))
     for day, address in found:

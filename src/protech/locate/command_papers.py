@@ -14,7 +14,7 @@ from protech.locate.command_key import token_key
 from protech.locate.command_say import on_one_line
 from protech.locate.documents import draft, read_document, sign
 from protech.locate.filed import REQUESTS, authorisation_in, content_of
-from protech.settings import write_new, write_private
+from protech.settings import write_once, write_private
 from protech.signing import Key
 
 
@@ -46,7 +46,7 @@ def propose_request(options: argparse.Namespace) -> int:
         not_after=min(begin + timedelta(hours=options.hours), authorisation.terms.not_after),
     )
     _show(document.text)
-    write_new(options.out, document.content)
+    write_once(options.out, document.content)
     print(f"{options.out}: two operators sign it with `protech locate approve`")
     return 0
 

@@ -12,7 +12,7 @@ from protech.evidence.stamp import Stamps
 from protech.lists.device import DeviceLists
 from protech.locate import ledger
 from protech.locate.archive import Archive
-from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case, is_joined
+from protech.locate.case import ARCHIVE, COURTESY, LEASES, STAMPS, Case, has_other_vantages
 from protech.locate.clearance import Clearance, Past, open_clearance
 from protech.locate.courtesy import Courtesy, local_courtesy
 from protech.locate.filed import authorisation_in, requests_in, timestamp_in
@@ -105,7 +105,7 @@ def _cleared(case: Case, order: Order, stack: AsyncExitStack) -> tuple[Clearance
         )
     timestamp = timestamp_in(case.papers, order.anchors)
     log = stack.enter_context(case.open_log(for_writing=True))
-    if is_joined(log.about.key.name) and order.postgres is None:
+    if has_other_vantages(case.folder, log.about.key.name) and order.postgres is None:
         raise ConfigError(
             "This is one of several vantages of a case, and has no `postgres` in its settings,"
             " where they count together what is asked for; name it. No packet was sent."

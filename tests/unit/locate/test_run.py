@@ -273,3 +273,5 @@ def test_a_vantage_that_counts_for_itself_alone_asks_for_nothing(
     shutil.copytree(made.case.papers, joined.papers)
     with pytest.raises(ConfigError, match="has no `postgres`"):
         carried_out(replace(made, case=joined), Swarm([]))
+    with pytest.raises(ConfigError, match="has no `postgres`"):
+        carried_out(made, Swarm([]))
