@@ -5,6 +5,8 @@ from statistics import NormalDist
 
 STEPS = 100
 """Halvings: more than a double can tell apart."""
+NOTHING = 2.0**-60
+"""So small a part of a sum changes nothing of it."""
 
 
 def wilson(hits: int, of: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -55,20 +57,28 @@ def clopper_pearson(hits: int, of: int, *, confidence: float = 0.95) -> tuple[fl
 
 
 def _at_most(hits: int, of: int, share: float) -> float:
-    """Return the probability of at most so many hits: the binomial distribution's sum."""
+    """Return the probability of at most so many hits: the binomial distribution's sum.
+
+    The share is no less than ``hits / of``, so that each fewer hit is less probable.
+    """
     if share >= 1.0:
         return 1.0 if hits >= of else 0.0
     if share <= 0.0:
         return 1.0
-    logs = [
+    term = math.exp(
         math.lgamma(of + 1)
-        - math.lgamma(i + 1)
-        - math.lgamma(of - i + 1)
-        + i * math.log(share)
-        + (of - i) * math.log1p(-share)
-        for i in range(hits + 1)
-    ]
-    return math.fsum(math.exp(one) for one in logs)
+        - math.lgamma(hits + 1)
+        - math.lgamma(of - hits + 1)
+        + hits * math.log(share)
+        + (of - hits) * math.log1p(-share)
+    )
+    total = term
+    for i in range(hits, 0, -1):
+        term *= i / (of - i + 1) * (1 - share) / share
+        total += term
+        if term < total * NOTHING:
+            break
+    return total
 
 
 def _require(hits: int, of: int) -> None:

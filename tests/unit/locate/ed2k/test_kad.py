@@ -204,4 +204,4 @@ def test_questions_are_apart() -> None:
             waits.append(kad._turn)
 
     asyncio.run(work())
-    assert waits[2] - waits[0] >= 2 * KadLimits().apart_s
+    assert waits[2] - waits[0] >= 2 * KadLimits().apart_s - 1e-6  # floats of a large clock
