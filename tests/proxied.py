@@ -37,6 +37,7 @@ from protech.guard.proxy.serving import serve
 from protech.guard.proxy.targets import ScreenedLoop, Targets
 from protech.serve.detector_client import DetectorUnavailable
 from protech.types import Decision, Kind, Reason
+from tests.loops import loop_apart
 
 Headers = dict[str, str]
 
@@ -439,21 +440,24 @@ def h2_origin(
     """Serve HTTP/2 and nothing else, over TLS."""
     requests: list[Headers] = []
     context = server_context(certificate, alpn=("h2",))
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)
-    server = loop.run_until_complete(
-        loop.create_server(lambda: H2Connection(routes, requests), "127.0.0.1", 0, ssl=context)
-    )
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.sockets[0].getsockname()[1], requests
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+
+    async def serve() -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda *_: None)
+        return await loop.create_server(
+            lambda: H2Connection(routes, requests), "127.0.0.1", 0, ssl=context
+        )
+
+    async def close(server: asyncio.Server) -> None:
         server.close()
-        loop.run_until_complete(asyncio.sleep(0.05))
-        loop.close()
+        await asyncio.sleep(0.05)
+
+    with loop_apart() as running:
+        server = running(serve())
+        try:
+            yield server.sockets[0].getsockname()[1], requests
+        finally:
+            running(close(server))
 
 
 def _send_some(connection: h2.connection.H2Connection, stream: int, body: bytes) -> bytes:

@@ -17,13 +17,13 @@ from tests.bench.passing_proxy import CERTIFICATE
 from tests.e2e.guard_processes import (
     WORKERS,
     detector_arguments,
-    in_own_loop,
     proxy_arguments,
     wait_for,
 )
 from tests.e2e.matrix.browser import chromium, page, trusting
 from tests.e2e.matrix.pictures import Picture, write
 from tests.e2e.matrix.processes import Origin, launched, origin, started
+from tests.loops import in_own_loop
 from tests.make_data import encode, make_photo
 
 PICTURES = 60

@@ -1,18 +1,16 @@
 """The guard as the matrix runs it: a real detector and a real proxy, each its own process."""
 
-import asyncio
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from protech.guard.proxy.certificates import CERTIFICATE_FILE
 from protech.serve.detector_client import DetectorClient, DetectorUnavailable
 from tests.e2e.matrix.processes import Origin, launched, started
+from tests.loops import in_own_loop
 
 READY_S = 60.0
 WORKERS = 2
@@ -98,12 +96,6 @@ def wait_for(socket: Path, detector: subprocess.Popen[str]) -> None:
         if detector.poll() is not None or time.monotonic() > end:
             raise RuntimeError(f"the detector did not serve; exit code {detector.poll()}")
         time.sleep(0.1)
-
-
-def in_own_loop[Result](work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-    """Run ``work`` in a thread: playwright keeps an event loop running in this one."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(lambda: asyncio.run(work())).result()
 
 
 async def _serves(socket: Path) -> bool:

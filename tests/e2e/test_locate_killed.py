@@ -24,6 +24,7 @@ from protech.evidence.case_check import check_case
 from protech.locate.case import LEASES
 from protech.locate.lab.swarm import Lab
 from tests.killed import opened, prepare
+from tests.loops import in_own_loop
 from tests.unit.lists.test_fetch_keys import TORRENT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +139,7 @@ def test_kills_before_a_real_swarm_leave_sightings_that_verify(tmp_path: Path) -
                 # As once the leases of the run that was killed have ended.
                 (tmp_path / "case" / LEASES).unlink()
 
-    asyncio.run(carry_out())
+    in_own_loop(carry_out)
     with opened(tmp_path).open_log() as log:
         found = check_case(log)
     assert found.wrong == ()

@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -36,6 +35,7 @@ from protech.locate.run import Ended, run
 from protech.locate.vantage import Vantage
 from protech.settings import private_directory, write_private
 from tests import seeds
+from tests.loops import in_own_loop, loop_apart
 from tests.stamping import Authority, served
 
 pytestmark = [pytest.mark.needs("openssl"), pytest.mark.needs("pdftotext")]
@@ -61,7 +61,7 @@ class Unit:
             async with equipped(self.case, self.order) as outfit:
                 return await run(outfit, asyncio.Event(), is_one_round=True)
 
-        return asyncio.run(once())
+        return in_own_loop(once)
 
     def sightings(self, level: Level) -> list[int]:
         with self.case.open_log() as log:
@@ -79,17 +79,12 @@ def free_port() -> int:
 @contextmanager
 def tracked(registry: Registry, port: int) -> Iterator[None]:
     """Serve a tracker from a thread of its own."""
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(serve_http(registry, "127.0.0.1", port))
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with loop_apart() as running:
+        server = running(serve_http(registry, "127.0.0.1", port))
+        try:
+            yield
+        finally:
+            server.get_loop().call_soon_threadsafe(server.close)
 
 
 @pytest.fixture

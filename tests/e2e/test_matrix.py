@@ -10,12 +10,13 @@ from playwright.sync_api import Browser
 
 from protech.serve.detector_client import DetectorClient
 from protech.types import Reason
-from tests.e2e.guard_processes import Guard, in_own_loop
+from tests.e2e.guard_processes import Guard
 from tests.e2e.known import Album
 from tests.e2e.matrix import sums, visits
 from tests.e2e.matrix.browser import finish, page
 from tests.e2e.matrix.deliveries import UNJUDGEABLE
 from tests.e2e.matrix.visits import Showing
+from tests.loops import in_own_loop
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 
