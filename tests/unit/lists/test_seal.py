@@ -73,7 +73,10 @@ def test_two_of_one_recipient_are_one() -> None:
     assert unsealed(twice) == CONTENT
 
 
-@pytest.mark.parametrize("text", ["", "age1", "ssh-ed25519 AAAA", new_identity()])
+@pytest.mark.parametrize(
+    "text",
+    ["", "age1", "ssh-ed25519 AAAA", pytest.param(new_identity(), id="an identity")],
+)
 def test_what_is_no_recipient_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(TrustError, match="recipient is none") as refused:
         check_recipient(text)

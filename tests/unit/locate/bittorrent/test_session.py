@@ -67,7 +67,7 @@ def test_a_seed_claims(chunk_bytes: int) -> None:
         (b"HTTP/1.0 200 OK\r\n\r\n", Outcome.OTHER_PROTOCOL),
         (bytes(100), Outcome.OTHER_PROTOCOL),
         (b"\x13BitTorrent protocoX" + bytes(48), Outcome.OTHER_PROTOCOL),
-        (FIRST, Outcome.ECHO),
+        pytest.param(FIRST, Outcome.ECHO, id="what was said to it"),
         (FIRST[:28] + bytes(20) + spoken.THEIR_ID, Outcome.OTHER_FILE),
         (spoken.greeting(KEY), Outcome.NOTHING_HELD),
         (spoken.greeting(KEY) + framed(Kind.BITFIELD, b"\0\0"), Outcome.NOTHING_HELD),
