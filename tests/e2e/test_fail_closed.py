@@ -42,7 +42,9 @@ def hurried(guards: Guards, known: Path) -> Iterator[tuple[Guard, Browser]]:
 
 
 @pytest.mark.parametrize("name", ["listed", "free"])
-@pytest.mark.parametrize("visit", VISITS)
+@pytest.mark.parametrize(
+    "visit", [*VISITS[:-1], pytest.param(VISITS[-1], marks=pytest.mark.slow)]
+)
 def test_past_the_deadline_nothing_is_shown(
     visit: str, name: str, hurried: tuple[Guard, Browser], album: Album
 ) -> None:
@@ -62,7 +64,7 @@ def test_after_the_detector_recovered_free_pictures_are_shown(
     assert not showing.missing(showing.cool)
 
 
-@pytest.mark.parametrize("name", ["listed", "free"])
+@pytest.mark.parametrize("name", ["listed", pytest.param("free", marks=pytest.mark.slow)])
 def test_without_a_detector_nothing_is_shown(
     name: str, guards: Guards, known: Path, album: Album
 ) -> None:

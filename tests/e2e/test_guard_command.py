@@ -123,7 +123,7 @@ def tend_until(supervisor: Supervisor, done: Callable[[], bool]) -> None:
         supervisor.tend(timeout_s=0.05)
 
 
-@pytest.mark.parametrize("part", ["detector", "proxy"])
+@pytest.mark.parametrize("part", ["detector", pytest.param("proxy", marks=pytest.mark.slow)])
 def test_killed_under_load_it_shows_nothing_unscreened_and_comes_back(
     under_load: tuple[Supervisor, Load], part: str
 ) -> None:
@@ -246,7 +246,14 @@ def test_no_part_of_a_guard_leaves_a_core(home: dict[str, str]) -> None:
         assert {part.rlimit(psutil.RLIMIT_CORE) for part in parts} == {(0, 0)}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stop_is_clean_and_its_exit_code_0(
     home: dict[str, str], number: signal.Signals
 ) -> None:

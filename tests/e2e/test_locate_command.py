@@ -390,7 +390,14 @@ def said(process: subprocess.Popen[str], word: str) -> None:
     raise AssertionError(word)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_told_to_end_says_so_in_its_log(
     at: Machine, case: Path, number: signal.Signals
 ) -> None:

@@ -59,8 +59,15 @@ def to_first_peer(page: Page) -> None:
     page.wait_for_selector("table.history")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1300, 380])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1300, "light"),
+        (380, "dark"),
+        pytest.param(1300, "dark", marks=pytest.mark.slow),
+        pytest.param(380, "light", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("which", ["case", "peer"])
 def test_page_is_accessible(page: Page, scheme: Scheme, width: int, which: str) -> None:
     page.emulate_media(color_scheme=scheme)
@@ -250,6 +257,7 @@ def test_updates_can_be_paused_and_a_lost_program_is_told(
         page.context.close()
 
 
+@pytest.mark.slow
 def test_a_large_case_is_read_in_parts_and_stays_a_page_long(
     browser: Browser, tmp_path: Path
 ) -> None:

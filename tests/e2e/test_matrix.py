@@ -20,7 +20,10 @@ from tests.loops import in_own_loop
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 
-REPEATED = {("unsure", visit) for visit in ("plain", "lazy", "strict", "navigation")}
+REPEATED = {
+    *(("unsure", visit) for visit in ("wall", "plain", "lazy", "strict", "navigation")),
+    *(("classified", visit) for visit in ("wall", "navigation")),
+}
 HIDDEN = ("listed", "classified", "unsure", "unjudged")
 SLOW = pytest.mark.slow
 CELLS = [
@@ -31,6 +34,8 @@ CELLS = [
     for name in HIDDEN
 ]
 """Every visit of every set; the slow ones go a way of which each half is gone elsewhere."""
+QUICK = ["strict", pytest.param("wall", marks=SLOW)]
+"""A page of a few deliveries, and the page of all of them."""
 
 
 def assert_nothing_was_shown(showing: Showing) -> None:
@@ -108,30 +113,42 @@ def test_the_adult_filter_hides_animations(filtering: Browser, album: Album) -> 
     assert_nothing_was_shown(visits.animated(filtering, "adult-moving", album["adult-moving"]))
 
 
-def test_without_the_adult_filter_adults_are_shown(guarded: Browser, album: Album) -> None:
-    showing = visits.wall(guarded, "adult", album["adult"])
+@pytest.mark.parametrize("visit", QUICK)
+def test_without_the_adult_filter_adults_are_shown(
+    visit: str, guarded: Browser, album: Album
+) -> None:
+    showing = visits.VISITS[visit](guarded, "adult", album["adult"])
     assert not_shown(showing, showing.warm) <= UNJUDGEABLE
 
 
 @pytest.mark.parametrize(
     "name", ["classified", "unsure", pytest.param("unjudged", marks=SLOW), "adult"]
 )
+@pytest.mark.parametrize("visit", QUICK)
 def test_with_the_classifier_taken_out_the_check_fails(
-    name: str, unclassified: Browser, album: Album
+    visit: str, name: str, unclassified: Browser, album: Album
 ) -> None:
-    showing = visits.wall(unclassified, name, album[name])
+    showing = visits.VISITS[visit](unclassified, name, album[name])
     assert not_shown(showing, showing.warm) <= UNJUDGEABLE
     with pytest.raises(AssertionError):
         assert_nothing_was_shown(showing)
 
 
+@pytest.mark.parametrize("visit", QUICK)
 def test_with_the_classifier_taken_out_known_photos_stay_hidden(
-    unclassified: Browser, album: Album
+    visit: str, unclassified: Browser, album: Album
 ) -> None:
-    assert_nothing_was_shown(visits.wall(unclassified, "listed", album["listed"]))
+    showing = visits.VISITS[visit](unclassified, "listed", album["listed"])
+    assert_nothing_was_shown(showing)
 
 
-@pytest.mark.parametrize("visit", visits.VISITS)
+@pytest.mark.parametrize(
+    "visit",
+    [
+        pytest.param(visit, marks=[SLOW] if visit == "navigation" else [])
+        for visit in visits.VISITS
+    ],
+)
 def test_free_photos_are_shown(visit: str, guarded: Browser, album: Album) -> None:
     showing = visits.VISITS[visit](guarded, "free", album["free"])
     assert not_shown(showing, showing.cool) <= UNJUDGEABLE
@@ -147,6 +164,7 @@ def test_free_formats_are_shown(guarded: Browser, album: Album) -> None:
     assert set(showing.missing(showing.cool)) == {"formats/truncated"}
 
 
+@SLOW
 def test_every_byte_of_what_is_free_arrives(guarded: Browser, album: Album) -> None:
     expected = sums.sent("free", album["free"])
     with page(guarded) as (opened, _):

@@ -14,7 +14,13 @@ from tests.e2e.matrix.browser import finish, page
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 
 
-@pytest.mark.parametrize("visit", visits.VISITS)
+@pytest.mark.parametrize(
+    "visit",
+    [
+        pytest.param(visit, marks=[pytest.mark.slow] if visit == "navigation" else [])
+        for visit in visits.VISITS
+    ],
+)
 def test_without_guard_every_delivery_shows_every_listed_copy(
     visit: str, direct: Browser, album: Album
 ) -> None:
@@ -36,12 +42,14 @@ def test_without_guard_every_format_is_painted(direct: Browser, album: Album) ->
     assert not showing.missing(showing.warm)
 
 
+@pytest.mark.slow
 def test_without_guard_free_pictures_show_no_warm_pixel(direct: Browser, album: Album) -> None:
     showing = visits.wall(direct, "free", album["free"])
     assert not showing.missing(showing.cool)
     assert showing.warm_pixels == 0
 
 
+@pytest.mark.slow
 def test_without_guard_every_byte_arrives(direct: Browser, album: Album) -> None:
     expected = sums.sent("free", album["free"])
     with page(direct) as (opened, _):

@@ -73,7 +73,7 @@ def test_no_header_or_byte_tells(name: str, guarded: Browser) -> None:
         assert not TELLTALE.search(bytes(answer["body"])), address
 
 
-@pytest.mark.parametrize("name", ["free", "listed"])
+@pytest.mark.parametrize("name", [pytest.param("free", marks=pytest.mark.slow), "listed"])
 def test_a_hidden_picture_has_the_headers_of_the_one_that_came(
     name: str, guarded: Browser, direct: Browser
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_script_or_font_may_be_asked_for_conditionally(destination: str) -> No
 @pytest.mark.parametrize(
     ("request_", "response", "step"),
     [
+        (ANY, ResponseFacts(status=200, is_torn=True), Step.REFUSE),
         (ANY, sent(status=304), Step.REFUSE),
         (asked("script"), sent(status=304), Step.PASS),
         (ANY, sent("image/jpeg", status=204), Step.PASS),

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protech.salus.policy import GUARD, MESSAGING, TRIAGE, Policy, PolicySettings
+from protech.salus.policy import (
+    GUARD,
+    MESSAGING,
+    TRIAGE,
+    Policy,
+    PolicySettings,
+    has_exact_match,
+)
 from protech.types import (
     Decision,
     Findings,
@@ -118,6 +125,8 @@ def test_known_good_names_the_reason_and_never_unblocks() -> None:
     assert policy().decide(image(matches=(good,))).reason is Reason.KNOWN_GOOD
     both = image(matches=(good, Match(source=OWN, kind=MatchKind.SHA256)))
     assert policy().decide(both).reason is Reason.KNOWN
+    assert has_exact_match(both.matches)
+    assert not has_exact_match((good,))
 
 
 def test_severest_decision_wins_over_a_lower_row_number() -> None:
