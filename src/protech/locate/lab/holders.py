@@ -71,6 +71,9 @@ def settings_of(
     settings = {
         **QUIET,
         "listen_interfaces": f"{host}:{port}",
+        # As from a machine of its own: a client keeps one connection for each address, and the
+        # loopback's first one, which its calls would have else, is ours.
+        "outgoing_interfaces": address,
         "enable_dht": bool(nodes),
         "dht_bootstrap_nodes": ",".join(f"{place[0]}:{place[1]}" for place in nodes),
     }

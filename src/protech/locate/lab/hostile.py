@@ -38,6 +38,8 @@ class Visit:
 
     reader: asyncio.StreamReader = field(repr=False)
     writer: asyncio.StreamWriter = field(repr=False)
+    address: str
+    """Where it lives, and calls from."""
     shares: tuple[Share, ...]
     named: tuple[tuple[str, int], ...] = field(default=(), repr=False)
     """Addresses that it names as its peers."""

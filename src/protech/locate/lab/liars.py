@@ -159,7 +159,8 @@ async def relay(visit: Visit) -> None:
     )
     if theirs is None or share is None or share.upstream is None:
         return
-    reader, writer = await asyncio.open_connection(*share.upstream)
+    own = (visit.address, 0)
+    reader, writer = await asyncio.open_connection(*share.upstream, local_addr=own)
     try:
         mine = Handshake(
             info_hash=theirs.info_hash, peer_id=visit.peer_id, reserved=theirs.reserved

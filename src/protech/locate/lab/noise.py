@@ -112,6 +112,7 @@ async def _listen(resident: Resident, behave: Behaviour, stack: AsyncExitStack) 
         visit = Visit(
             reader=reader,
             writer=writer,
+            address=resident.place[0],
             shares=resident.shares,
             named=resident.named,
             random=random,

@@ -1,5 +1,6 @@
 """The lab's own clients: each holds what the plan says, and speaks as its kind does."""
 
+import socket
 from pathlib import Path
 from random import Random
 
@@ -26,6 +27,21 @@ def test_clients_hold_what_the_plan_says(tmp_path: Path) -> None:
     assert held(running) == planned
     for one in running:
         one.session.pause()
+
+
+def test_a_holder_calls_from_its_own_address(tmp_path: Path) -> None:
+    torrents = make_content(tmp_path, Random(1))
+    peers = draw_plan(Random(2), torrents, {Kind.PARTIAL: 1}, loopback(Random(3)))
+    spec = {**holders_spec(torrents, peers, GROUNDS), "trackers": [], "dht_nodes": []}
+    (running,) = start(spec)
+    handle = next(iter(running.torrents.values()))
+    with socket.create_server(("127.203.0.4", 0)) as listening:
+        handle.connect_peer(listening.getsockname()[:2])
+        listening.settimeout(10)
+        called, (address, _) = listening.accept()
+        called.close()
+    running.session.pause()
+    assert address == peers[0].address
 
 
 def test_nothing_looks_for_other_machines() -> None:

@@ -55,6 +55,7 @@ def visit(behave: Behaviour, said: bytes, *, share: Share = SHARE) -> bytes:
                 Visit(
                     reader=reader,
                     writer=cast("asyncio.StreamWriter", answers),
+                    address="127.0.0.67",
                     shares=(share,),
                     named=(("127.0.0.66", 9100),),
                     random=Random(1),
