@@ -97,6 +97,8 @@ class Measured:
     answered: int
     probe_s: float
     """All conversations' durations together."""
+    silent_s: float
+    """Those of them in which nobody answered."""
     look_up_s: float
     """All look-ups' durations together, without their conversations; 0: not known."""
     held_s: float
@@ -151,6 +153,7 @@ def measured_in(
     seconds: float,
     queries: int,
     cpu_s: float,
+    look_up_s: float = 0.0,
     held_s: float = 0.0,
 ) -> Measured:
     """Return what a run took, as its log tells it.
@@ -160,10 +163,11 @@ def measured_in(
         seconds: How long the run lasted.
         queries: What was asked of the DHT and of trackers: the log does not say.
         cpu_s: What the run's process took.
+        look_up_s: All look-ups' durations together, where somebody took them down.
         held_s: All leases' durations together, where somebody took them down.
     """
     counts: Counter[str] = Counter()
-    probe_s = 0.0
+    probe_s = silent_s = 0.0
     for record, size_bytes in records:
         counts["bytes"] += size_bytes
         if record.get("kind") == "counts":
@@ -173,10 +177,13 @@ def measured_in(
             began, over = (
                 datetime.fromisoformat(str(record[key])) for key in ("started_at", "ended_at")
             )
-            probe_s += (over - began).total_seconds()
-            counts["probes"] += 1
+            lasted_s = (over - began).total_seconds()
             level = record.get("level")
-            counts["answered"] += isinstance(level, int) and level >= Level.HANDSHAKE
+            has_answered = isinstance(level, int) and level >= Level.HANDSHAKE
+            counts["probes"] += 1
+            counts["answered"] += has_answered
+            probe_s += lasted_s
+            silent_s += 0.0 if has_answered else lasted_s
     return Measured(
         seconds=seconds,
         look_ups=counts["looks"],
@@ -185,7 +192,8 @@ def measured_in(
         probes=counts["probes"],
         answered=counts["answered"],
         probe_s=probe_s,
-        look_up_s=max(0.0, held_s - probe_s),
+        silent_s=silent_s,
+        look_up_s=look_up_s,
         held_s=held_s,
         log_bytes=counts["bytes"],
         cpu_s=cpu_s,
@@ -193,16 +201,12 @@ def measured_in(
 
 
 def rates_of(measured: Measured, assumed: Rates) -> Rates:
-    """Return the rates of a run; what it did not show is taken from ``assumed``.
-
-    A run cannot tell the time of silence from that of answers: the first is as assumed.
-    """
+    """Return the rates of a run; what it did not show is taken from ``assumed``."""
     probes = measured.probes
     if not measured.look_ups or not probes:
         return assumed
-    answered = max(measured.answered, 1)
-    silent_s = (probes - measured.answered) * assumed.silence_s
-    answer_s = max(0.0, measured.probe_s - silent_s) / answered
+    answered, silent = measured.answered, probes - measured.answered
+    answer_s = (measured.probe_s - measured.silent_s) / answered if answered else 0.0
     return Rates(
         queries_per_look_up=measured.queries / measured.look_ups,
         look_up_s=measured.look_up_s / measured.look_ups or assumed.look_up_s,
@@ -210,7 +214,7 @@ def rates_of(measured: Measured, assumed: Rates) -> Rates:
         named_per_look_up=measured.named / measured.look_ups,
         answering_share=measured.answered / probes,
         answer_s=answer_s,
-        silence_s=assumed.silence_s,
+        silence_s=measured.silent_s / silent if silent else assumed.silence_s,
         probes_per_s_core=_probes_per_s_core(measured, assumed),
         record_bytes=measured.log_bytes / probes,
     )

@@ -100,7 +100,7 @@ class Simulation:
         self._events: list[tuple[datetime, int, int, Callable[[datetime], None]]] = []
         self._order = itertools.count()
         self._counts: Counter[str] = Counter()
-        self._probe_s = self._look_up_s = self._held_s = 0.0
+        self._probe_s = self._silent_s = self._look_up_s = self._held_s = 0.0
         self._late_s: list[float] = []
         self._done_at: dict[int, datetime] = {}
         self._peak = 0
@@ -110,7 +110,7 @@ class Simulation:
     def run(self, lasting: timedelta) -> Outlook:
         """Let the clock go on for so long and return what happened meanwhile."""
         self._counts.clear()
-        self._probe_s = self._look_up_s = self._held_s = 0.0
+        self._probe_s = self._silent_s = self._look_up_s = self._held_s = 0.0
         self._looked_up, self._refused = Counter(), Counter()
         self._late_s.clear()
         if not self._events:
@@ -137,6 +137,7 @@ class Simulation:
                 probes=counts["probes"],
                 answered=counts["answered"],
                 probe_s=self._probe_s,
+                silent_s=self._silent_s,
                 look_up_s=self._look_up_s,
                 held_s=self._held_s,
                 log_bytes=round(counts["probes"] * rates.record_bytes),
@@ -252,6 +253,7 @@ class Simulation:
         self._counts["probes"] += 1
         self._counts["answered"] += answers
         self._probe_s += lasts_s
+        self._silent_s += 0.0 if answers else lasts_s
         vantage.going_on += 1
         self._peak = max(self._peak, vantage.going_on)
 

@@ -28,9 +28,10 @@ RUN = Measured(
     named=9300,
     probes=9300,
     answered=6138,
-    probe_s=6138 * 0.2 + 3162 * 9,
+    probe_s=6138 * 0.2 + 3162 * 7,
+    silent_s=3162 * 7,
     look_up_s=5,
-    held_s=50 * (0.1 + 9),
+    held_s=50 * (0.1 + 7),
     log_bytes=9_300_000,
     cpu_s=0.1 + 2.325,
 )
@@ -62,6 +63,7 @@ def test_the_rates_of_a_run_give_back_the_run() -> None:
     rates = rates_of(RUN, Rates())
     assert rates.queries_per_look_up == 17
     assert rates.answer_s == pytest.approx(0.2)
+    assert rates.silence_s == pytest.approx(7)
     assert rates.answering_share == pytest.approx(0.66)
     assert rates.probes_per_s_core == pytest.approx(4000)
     assert rates.record_bytes == 1000
@@ -79,6 +81,7 @@ def test_a_run_that_shows_nothing_leaves_the_assumptions() -> None:
         probes=0,
         answered=0,
         probe_s=0,
+        silent_s=0,
         look_up_s=0,
         held_s=0,
         log_bytes=0,
@@ -98,12 +101,14 @@ def test_a_run_is_measured_by_its_log() -> None:
         seen = record(level=level)
         ended = NOON + timedelta(seconds=seconds)
         records.append(({**seen, "ended_at": ended.isoformat()}, 500))
-    measured = measured_in(records, seconds=60, queries=17, cpu_s=0.5)
+    measured = measured_in(records, seconds=60, queries=17, cpu_s=0.5, look_up_s=3)
     assert (measured.look_ups, measured.queries, measured.log_bytes) == (1, 17, 2500)
-    assert (measured.probes, measured.answered, measured.probe_s) == (3, 2, 12)
+    assert (measured.probes, measured.answered) == (3, 2)
+    assert (measured.probe_s, measured.silent_s) == (12, 9)
     rates = rates_of(measured, Rates())
     assert rates.answer_s == pytest.approx(1.5)
-    assert rates.look_up_s == Rates().look_up_s
+    assert rates.silence_s == pytest.approx(9)
+    assert rates.look_up_s == pytest.approx(3)
 
 
 def test_figures_stand_side_by_side() -> None:

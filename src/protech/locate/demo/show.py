@@ -128,7 +128,7 @@ async def _show(wish: Wish, folder: Path, say: Say) -> Shown:
     say(f"Starting a swarm of holders and deceivers on loopback (seed {seed}).")
     with ExitStack() as stack:
         async with Lab.start(folder / "swarm", seed=seed) as lab:
-            case, order = _set_up(folder, lab)
+            case, order = set_up(folder, lab)
             if wish.has_page:
                 say(f"Watch it at {stack.enter_context(page_of(case))}")
             say(f"Looking for {len(lab.fetch_keys)} listed files, as case {case.name}.")
@@ -163,7 +163,7 @@ def _end_as_by_ctrl_c() -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _set_up(folder: Path, lab: Lab) -> tuple[Case, Order]:
+def set_up(folder: Path, lab: Lab) -> tuple[Case, Order]:
     """Publish the list, sign the papers, and begin the case."""
     now = datetime.now(UTC)
     office = publish_list(folder / "office", lab.fetch_keys, now)
