@@ -190,10 +190,8 @@ def run_suite(suite: str, choice: argparse.Namespace) -> Outcome:
             outcome = run_coverage()
         case "unit":
             outcome = run_units(options, is_slow=choice.slow)
-        case "conformance":
-            outcome = run_pytest(suite, [*options, *SIDE_BY_SIDE])
         case _:
-            outcome = run_pytest(suite, options)
+            outcome = run_pytest(suite, [*options, *SIDE_BY_SIDE])
     return replace(outcome, seconds=time.monotonic() - started)
 
 

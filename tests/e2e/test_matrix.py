@@ -5,6 +5,9 @@ meanwhile; and everything that is not hidden arrives as it was sent. ``test_matr
 shows that the same checks fail where nothing hides.
 """
 
+from collections.abc import Container, Iterable
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -20,21 +23,23 @@ from tests.loops import in_own_loop
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 
-REPEATED = {
-    *(("unsure", visit) for visit in ("wall", "plain", "lazy", "strict", "navigation")),
-    *(("classified", visit) for visit in ("wall", "navigation")),
-}
 HIDDEN = ("listed", "classified", "unsure", "unjudged")
 SLOW = pytest.mark.slow
+
+
+def thin(values: Iterable[Any], *, of: Container[Any]) -> list[Any]:
+    """Return values of which every check takes those of ``of``, and a slow one all."""
+    return [pytest.param(one, marks=[] if one in of else [SLOW]) for one in values]
+
+
+THIN = {("wall", "listed"), ("strict", "classified"), ("strict", "unsure")}
 CELLS = [
-    pytest.param(
-        visit, name, marks=[SLOW] if name == "unjudged" or (name, visit) in REPEATED else []
-    )
+    pytest.param(visit, name, marks=[] if (visit, name) in THIN else [SLOW])
     for visit in visits.VISITS
     for name in HIDDEN
 ]
-"""Every visit of every set; the slow ones go a way of which each half is gone elsewhere."""
-QUICK = ["strict", pytest.param("wall", marks=SLOW)]
+"""Every visit of every set: the whole matrix, of which every check takes a thin part."""
+QUICK = thin(["strict", "wall"], of={"strict"})
 """A page of a few deliveries, and the page of all of them."""
 
 
@@ -80,7 +85,7 @@ def test_no_pixel_of_a_hidden_photo_is_shown(
     assert_nothing_was_shown(visits.VISITS[visit](guarded, name, album[name]))
 
 
-@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("name", thin(HIDDEN, of={"listed", "classified"}))
 def test_no_frame_of_a_hidden_animation_is_shown(
     name: str, guarded: Browser, album: Album
 ) -> None:
@@ -88,20 +93,14 @@ def test_no_frame_of_a_hidden_animation_is_shown(
     assert_nothing_was_shown(visits.animated(guarded, moving, album[moving]))
 
 
-@pytest.mark.parametrize(
-    "visit",
-    [
-        pytest.param(visit, marks=[SLOW] if ("unsure", visit) in REPEATED else [])
-        for visit in visits.VISITS
-    ],
-)
+@pytest.mark.parametrize("visit", thin(visits.VISITS, of={"strict"}))
 def test_the_adult_filter_hides_what_it_is_switched_on_for(
     visit: str, filtering: Browser, album: Album
 ) -> None:
     assert_nothing_was_shown(visits.VISITS[visit](filtering, "adult", album["adult"]))
 
 
-@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("name", thin(HIDDEN, of={"listed"}))
 def test_no_pixel_of_a_hidden_photo_is_shown_in_any_format(
     name: str, guarded: Browser, album: Album
 ) -> None:
@@ -109,6 +108,7 @@ def test_no_pixel_of_a_hidden_photo_is_shown_in_any_format(
     assert_nothing_was_shown(visits.formats(guarded, group, album[group]))
 
 
+@SLOW
 def test_the_adult_filter_hides_animations(filtering: Browser, album: Album) -> None:
     assert_nothing_was_shown(visits.animated(filtering, "adult-moving", album["adult-moving"]))
 
@@ -122,7 +122,7 @@ def test_without_the_adult_filter_adults_are_shown(
 
 
 @pytest.mark.parametrize(
-    "name", ["classified", "unsure", pytest.param("unjudged", marks=SLOW), "adult"]
+    "name", thin(["classified", "unsure", "unjudged", "adult"], of={"classified"})
 )
 @pytest.mark.parametrize("visit", QUICK)
 def test_with_the_classifier_taken_out_the_check_fails(
@@ -142,13 +142,7 @@ def test_with_the_classifier_taken_out_known_photos_stay_hidden(
     assert_nothing_was_shown(showing)
 
 
-@pytest.mark.parametrize(
-    "visit",
-    [
-        pytest.param(visit, marks=[SLOW] if visit == "navigation" else [])
-        for visit in visits.VISITS
-    ],
-)
+@pytest.mark.parametrize("visit", thin(visits.VISITS, of={"wall"}))
 def test_free_photos_are_shown(visit: str, guarded: Browser, album: Album) -> None:
     showing = visits.VISITS[visit](guarded, "free", album["free"])
     assert not_shown(showing, showing.cool) <= UNJUDGEABLE
@@ -186,11 +180,13 @@ def test_a_script_with_integrity_runs_untouched_and_not_at_all_when_touched(
     assert visits.integrity(guarded, "listed", album["listed"]).result is False
 
 
+@SLOW
 def test_a_service_worker_keeps_and_serves_pictures(guarded: Browser, album: Album) -> None:
     showing = visits.offline(guarded, "free", album["free"])
     assert showing.result == (True, len(album["free"]))
 
 
+@SLOW
 def test_lazy_pictures_load_late(guarded: Browser, album: Album) -> None:
     assert visits.lazy(guarded, "free", album["free"]).result == 0
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.needs("certutil")]
 @pytest.mark.parametrize(
     "visit",
     [
-        pytest.param(visit, marks=[pytest.mark.slow] if visit == "navigation" else [])
+        pytest.param(visit, marks=[] if visit in ("wall", "strict") else [pytest.mark.slow])
         for visit in visits.VISITS
     ],
 )

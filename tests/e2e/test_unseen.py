@@ -65,7 +65,7 @@ def answers(browser: Browser, name: str) -> dict[str, Any]:
         return {address: opened.evaluate(MORE, address.format(name)) for address in ADDRESSES}
 
 
-@pytest.mark.parametrize("name", ["free", "listed"])
+@pytest.mark.parametrize("name", [pytest.param("free", marks=pytest.mark.slow), "listed"])
 def test_no_header_or_byte_tells(name: str, guarded: Browser) -> None:
     for address, answer in answers(guarded, name).items():
         told = " ".join(f"{key}: {value}" for key, value in answer["headers"].items())

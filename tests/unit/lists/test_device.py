@@ -262,7 +262,7 @@ def killed(folder: Path, kind: str, every: int) -> dict[str, object]:
     return report
 
 
-@pytest.mark.parametrize("kind", ["first", "full", "delta", "sealed"])
+@pytest.mark.parametrize("kind", ["first", "delta"])  # each kind: see the slow one
 def test_a_sync_killed_leaves_the_old_list_in_use(tmp_path: Path, kind: str) -> None:
     report = killed(tmp_path, kind, 4)
     assert (report["lost"], report["stuck"]) == ([], [])
