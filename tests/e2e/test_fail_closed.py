@@ -74,6 +74,7 @@ def test_without_a_detector_nothing_is_shown(
             assert_no_picture(visits.VISITS[visit](browser, name, album[name]))
 
 
+@pytest.mark.slow
 def test_a_detector_killed_while_a_page_loads_shows_nothing_hidden(
     guards: Guards, known: Path, album: Album
 ) -> None:

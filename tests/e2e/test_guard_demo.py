@@ -95,6 +95,7 @@ def test_the_demo_shows_what_is_hidden_and_leaves_its_screenshots(
         assert has_detail(through[down, across]) is not photo.is_listed
 
 
+@pytest.mark.slow
 def test_without_a_browser_the_demo_compares_bytes(home: dict[str, str]) -> None:
     done = demo(home | {"PATH": os.fspath(PROTECH.parent)}, "--models", "none")
     assert done.returncode == 0, done.stderr
@@ -103,6 +104,7 @@ def test_without_a_browser_the_demo_compares_bytes(home: dict[str, str]) -> None
     assert "No browser is installed" in done.stderr
 
 
+@pytest.mark.slow
 def test_at_a_terminal_the_demo_stays_until_the_person_ends_it(home: dict[str, str]) -> None:
     master, slave = pty.openpty()
     environment = home | {"PATH": os.fspath(PROTECH.parent)}

@@ -59,6 +59,7 @@ def score(seen: Observed) -> Score:
     return seen.score
 
 
+@pytest.mark.slow
 def test_every_proof_is_of_a_piece_that_came_from_there(score: Score) -> None:
     assert score.proofs.of > 25
     assert score.proofs.hits == score.proofs.of

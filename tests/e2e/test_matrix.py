@@ -142,7 +142,7 @@ def test_with_the_classifier_taken_out_known_photos_stay_hidden(
     assert_nothing_was_shown(showing)
 
 
-@pytest.mark.parametrize("visit", thin(visits.VISITS, of={"wall"}))
+@pytest.mark.parametrize("visit", thin(visits.VISITS, of={"lazy", "strict"}))
 def test_free_photos_are_shown(visit: str, guarded: Browser, album: Album) -> None:
     showing = visits.VISITS[visit](guarded, "free", album["free"])
     assert not_shown(showing, showing.cool) <= UNJUDGEABLE

@@ -156,6 +156,7 @@ def test_a_sealed_list_is_used_and_never_lies_open_on_the_disk(stage: Stage) -> 
             assert not any(secret in path.read_bytes() for secret in secrets)
 
 
+@pytest.mark.slow
 def test_a_list_for_the_guard_alone_is_refused_to_a_scan(stage: Stage) -> None:
     path = stage.list_of(1, uses=["guard"])
     stage.publish(path, 1, "--device", f"laptop={stage.recipient}")
