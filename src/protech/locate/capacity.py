@@ -174,11 +174,7 @@ def measured_in(
             told = record.get("counts")
             counts["looks"] += isinstance(told, Mapping) and "entry" in told
         elif record.get("kind") == "sighting":
-            began, over = (
-                datetime.fromisoformat(str(record[key])) for key in ("started_at", "ended_at")
-            )
-            lasted_s = (over - began).total_seconds()
-            level = record.get("level")
+            lasted_s, level = _lasted_s(record), record.get("level")
             has_answered = isinstance(level, int) and level >= Level.HANDSHAKE
             counts["probes"] += 1
             counts["answered"] += has_answered
@@ -198,6 +194,14 @@ def measured_in(
         log_bytes=counts["bytes"],
         cpu_s=cpu_s,
     )
+
+
+def _lasted_s(sighting: Mapping[str, object]) -> float:
+    """Return how long a conversation took."""
+    began, over = (
+        datetime.fromisoformat(str(sighting[key])) for key in ("started_at", "ended_at")
+    )
+    return (over - began).total_seconds()
 
 
 def rates_of(measured: Measured, assumed: Rates) -> Rates:
