@@ -37,6 +37,8 @@ class Rates:
     """Of those that are named; the others cost every time-out there is."""
     answer_s: float = 0.3
     silence_s: float = 9.0
+    held_s: float = 0.0
+    """How long a target is held, to its slowest peer's end; 0: as the other times say."""
     probes_per_s_core: float = 4000.0
     record_bytes: float = 434.0
 
@@ -129,7 +131,12 @@ def needs(look_ups_per_h: float, rates: Rates, *, fresh_share: float = 1.0) -> N
 
 
 def _longest_s(rates: Rates) -> float:
-    """Return how long the longest of a target's conversations takes, in the mean."""
+    """Return how long a target is held beyond its look-up, in the mean.
+
+    Where no run has shown it, as if all silences were of one length, and all answers.
+    """
+    if rates.held_s:
+        return max(0.0, rates.held_s - rates.look_up_s)
     some_silent = 1 - math.pow(rates.answering_share, rates.named_per_look_up)
     return some_silent * rates.silence_s + (1 - some_silent) * rates.answer_s
 
@@ -219,6 +226,7 @@ def rates_of(measured: Measured, assumed: Rates) -> Rates:
         answering_share=measured.answered / probes,
         answer_s=answer_s,
         silence_s=measured.silent_s / silent if silent else assumed.silence_s,
+        held_s=measured.held_s / measured.look_ups,
         probes_per_s_core=_probes_per_s_core(measured, assumed),
         record_bytes=measured.log_bytes / probes,
     )

@@ -1,6 +1,7 @@
 """The arithmetic of capacity."""
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -53,6 +54,12 @@ def test_one_vantage_is_the_least() -> None:
     assert vantages(needs(0, Rates()), Politeness()).count == 1
 
 
+def test_how_long_targets_are_held_is_taken_from_a_run() -> None:
+    slow = replace(Rates(), held_s=40.0)
+    assert needs(3600, slow).targets == pytest.approx(40)
+    assert needs(3600, slow, fresh_share=0.5).targets == pytest.approx(10 + 15)
+
+
 def test_peers_that_were_spoken_to_lately_cost_nothing() -> None:
     fresh, later = needs(1000, Rates()), needs(1000, Rates(), fresh_share=0.1)
     assert later.probes_per_s == pytest.approx(fresh.probes_per_s / 10)
@@ -64,6 +71,7 @@ def test_the_rates_of_a_run_give_back_the_run() -> None:
     assert rates.queries_per_look_up == 17
     assert rates.answer_s == pytest.approx(0.2)
     assert rates.silence_s == pytest.approx(7)
+    assert rates.held_s == pytest.approx(7.1)
     assert rates.answering_share == pytest.approx(0.66)
     assert rates.probes_per_s_core == pytest.approx(4000)
     assert rates.record_bytes == 1000
